@@ -1,1 +1,14 @@
-//! To come.
+//! What this cluster should allow, and why: inventory, role catalogue, plan, lowering to a ruleset.
+//! Not here: input and output, netlink, clocks. Texts come in as strings with their file name.
+
+pub mod catalogue;
+pub mod inventory;
+pub mod ports;
+pub mod problem;
+pub mod settings;
+
+pub use catalogue::{Catalogue, Client, Limit, Need, Network, PublicReach, Role, RoleName, Service, Who};
+pub use inventory::{Cluster, Inventory, Node, NodeName};
+pub use ports::{PortRange, Proto};
+pub use problem::{Place, Problem, Problems, Source};
+pub use settings::{Mode, Settings};
