@@ -2,13 +2,21 @@
 //! Not here: input and output, netlink, clocks. Texts come in as strings with their file name.
 
 pub mod catalogue;
+pub mod difference;
 pub mod inventory;
+pub mod lower;
+pub mod plan;
 pub mod ports;
 pub mod problem;
+mod read;
+pub mod recognise;
+pub mod sample;
 pub mod settings;
 
 pub use catalogue::{Catalogue, Client, Limit, Need, Network, PublicReach, Role, RoleName, Service, Who};
 pub use inventory::{Cluster, Inventory, Node, NodeName};
+pub use plan::Plan;
 pub use ports::{PortRange, Proto};
 pub use problem::{Place, Problem, Problems, Source};
+pub use recognise::{Recognised, recognise};
 pub use settings::{Mode, Settings};

@@ -1,1 +1,160 @@
-fn main() {}
+//! The one binary: `rolewall`, and `voipnow_firewall` where it is called by that name.
+//! Not here: what the commands do ([`commands`]).
+
+mod cli;
+mod commands;
+mod failure;
+mod firewall;
+mod foreign;
+mod host;
+mod inputs;
+mod joined;
+mod precheck;
+mod safety_net;
+mod settle;
+mod state;
+
+use clap::{CommandFactory, Parser};
+use cli::{Cli, Command, NodeCommand, PlanFormat};
+use commands::confirm::SameSession;
+use commands::{
+    apply, confirm, detect, diff, explain, init, json, node, plan, print, revert, status, switch,
+    voipnow_firewall,
+};
+use failure::Failure;
+use host::Host;
+use serde_json::json;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let outcome = std::panic::catch_unwind(run);
+    match outcome {
+        Ok(Ok(code)) => ExitCode::from(code),
+        Ok(Err(failure)) => {
+            eprintln!("{failure}");
+            ExitCode::from(failure.exit_code())
+        }
+        // The panic's own message is printed already.
+        Err(_) => {
+            eprintln!(
+                "error: this is a bug of rolewall; what was in force before is in force, or returns at the deadline"
+            );
+            ExitCode::from(failure::Kind::Bug as u8)
+        }
+    }
+}
+
+fn run() -> Result<u8, Failure> {
+    let mut arguments = std::env::args_os();
+    let called = arguments.next().unwrap_or_default();
+    let name = std::path::Path::new(&called).file_name().and_then(|n| n.to_str()).unwrap_or_default();
+    if name == voipnow_firewall::NAME {
+        let global = cli::Global { root: None, files: None, json: false };
+        let rest: Vec<_> = arguments.collect();
+        voipnow_firewall::run(&Host::new(&global), &called.to_string_lossy(), &rest)?;
+        return Ok(0);
+    }
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return Ok(if error.use_stderr() { failure::Kind::Input as u8 } else { 0 });
+        }
+    };
+    dispatch(&Host::new(&cli.global), cli)
+}
+
+fn dispatch(host: &Host, cli: Cli) -> Result<u8, Failure> {
+    let as_json = cli.global.json;
+    match cli.command {
+        Command::Detect(arguments) => {
+            let detected = detect::detect(host, &arguments)?;
+            print!("{}", if as_json { json(&detected)? } else { detected.text() });
+        }
+        Command::Plan(arguments) => {
+            let as_json = as_json && arguments.format != PlanFormat::Nft;
+            print!("{}", plan::plan(host, &arguments, as_json)?);
+        }
+        Command::Diff => return diff::diff(host, as_json),
+        Command::Apply(arguments) => {
+            let applied = apply::apply(host, &arguments)?;
+            print::applied_notes(&applied);
+            let document = print::AppliedDocument::of(&applied);
+            print!("{}", if as_json { json(&document)? } else { print::applied(&applied) });
+        }
+        Command::Confirm(arguments) => {
+            let same = if arguments.same_session { SameSession::Take } else { SameSession::Refuse };
+            let revision = confirm::confirm(host, same)?;
+            say(
+                as_json,
+                &json!({"state": "confirmed", "revision": revision.0}),
+                &format!("confirmed: revision {revision} is in force"),
+            )?;
+        }
+        Command::Revert => {
+            let previous = revert::revert(host)?;
+            let text = previous
+                .map_or("reverted: nothing of ours is in force, as before the test".to_owned(), |p| {
+                    format!("reverted: revision {p} is in force")
+                });
+            let state = if previous.is_some() { "confirmed" } else { "off" };
+            say(as_json, &json!({"state": state, "revision": previous.map(|p| p.0)}), &text)?;
+        }
+        Command::Status => {
+            let status = status::status(host)?;
+            print!("{}", if as_json { json(&status)? } else { status.text() });
+            return Ok(status.exit_code());
+        }
+        Command::Explain(arguments) => return explain::explain(host, &arguments, as_json),
+        Command::Disable => {
+            switch::disable(host)?;
+            eprintln!("warning: this host is open, and stays so after a reboot, until rolewall enable");
+            say(as_json, &json!({"state": "off", "disabled": true}), "disabled: our table is gone")?;
+        }
+        Command::Enable => {
+            let revision = switch::enable(host)?;
+            say(
+                as_json,
+                &json!({"state": "confirmed", "revision": revision.0}),
+                &format!("enabled: revision {revision} is in force"),
+            )?;
+        }
+        Command::Node(command) => {
+            let changed = match &command {
+                NodeCommand::Add { name, private, roles } => node::add(host, name, private, roles)?,
+                NodeCommand::Remove { name } => node::remove(host, name)?,
+            };
+            let text = format!(
+                "revision {} amended: {} elements; {}",
+                changed.revision,
+                changed.elements,
+                changed.file.display()
+            );
+            say(as_json, &json!({"revision": changed.revision.0, "elements": changed.elements}), &text)?;
+        }
+        Command::Drill(_) => {}
+        Command::Init(arguments) => print!("{}", init::init(host, arguments.print)?),
+        Command::Boot => match switch::boot(host)? {
+            Some(revision) => eprintln!("revision {revision} is in force"),
+            None => eprintln!("nothing to load: disabled, or never confirmed"),
+        },
+        Command::Janitor => revert::janitor(host)?,
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "rolewall", &mut std::io::stdout());
+        }
+        Command::Man => {
+            let man = clap_mangen::Man::new(Cli::command());
+            man.render(&mut std::io::stdout()).map_err(Failure::host)?;
+        }
+    }
+    Ok(0)
+}
+
+fn say(as_json: bool, document: &serde_json::Value, text: &str) -> Result<(), Failure> {
+    if as_json {
+        print!("{}", json(document)?)
+    } else {
+        println!("{text}")
+    }
+    Ok(())
+}

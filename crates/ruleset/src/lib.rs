@@ -8,6 +8,7 @@
 pub mod delta;
 pub mod expr;
 pub mod flow;
+pub mod generation;
 pub mod judge;
 pub mod program;
 pub mod set;
@@ -17,6 +18,7 @@ pub mod transaction;
 
 pub use expr::{Expr, Reg, Verdict};
 pub use flow::Flow;
+pub use generation::Generation;
 pub use set::{DataType, Element, Set, SetFlags, SetRef, Value};
 pub use table::{BaseChain, Chain, ChainPolicy, Family, Hook, Rule, Ruleset, Table, TableFlags, TableId};
 pub use transaction::{Op, Transaction};

@@ -26,33 +26,92 @@ impl Value {
     }
 }
 
-/// The type of a key or of a map's data, as nft names it. The discriminants are nft's own type numbers,
-/// which it stores beside the set so that a listing can spell the elements.
+/// The type of a key or of a map's data, as nft names it. nft stores its own number of the type
+/// ([`DataType::id`]) beside the set so that a listing can spell the elements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs)]
-#[repr(u32)]
 pub enum DataType {
-    Verdict = 1,
-    NfProto = 2,
-    Integer = 4,
-    Ipv4Addr = 7,
-    Ipv6Addr = 8,
-    EtherAddr = 9,
-    EtherType = 10,
-    InetProto = 12,
-    InetService = 13,
-    IcmpType = 14,
-    TcpFlag = 15,
-    Mark = 19,
-    IfIndex = 20,
-    CtState = 26,
-    Icmpv6Type = 29,
-    PktType = 31,
-    FibAddrType = 40,
-    IfName = 41,
+    Verdict,
+    NfProto,
+    Integer,
+    Ipv4Addr,
+    Ipv6Addr,
+    EtherAddr,
+    EtherType,
+    InetProto,
+    InetService,
+    IcmpType,
+    TcpFlag,
+    Mark,
+    IfIndex,
+    CtState,
+    Icmpv6Type,
+    PktType,
+    FibAddrType,
+    IfName,
+    /// Any other, by nft's number and its length in bytes: kept, so that a set of somebody else's is seen.
+    Other {
+        /// nft's number.
+        id: u32,
+        /// Length in bytes.
+        len: u8,
+    },
 }
 
 impl DataType {
+    /// The types that have a name here.
+    pub const NAMED: [DataType; 18] = [
+        DataType::Verdict,
+        DataType::NfProto,
+        DataType::Integer,
+        DataType::Ipv4Addr,
+        DataType::Ipv6Addr,
+        DataType::EtherAddr,
+        DataType::EtherType,
+        DataType::InetProto,
+        DataType::InetService,
+        DataType::IcmpType,
+        DataType::TcpFlag,
+        DataType::Mark,
+        DataType::IfIndex,
+        DataType::CtState,
+        DataType::Icmpv6Type,
+        DataType::PktType,
+        DataType::FibAddrType,
+        DataType::IfName,
+    ];
+
+    /// nft's number of the type.
+    pub fn id(self) -> u32 {
+        match self {
+            DataType::Verdict => 1,
+            DataType::NfProto => 2,
+            DataType::Integer => 4,
+            DataType::Ipv4Addr => 7,
+            DataType::Ipv6Addr => 8,
+            DataType::EtherAddr => 9,
+            DataType::EtherType => 10,
+            DataType::InetProto => 12,
+            DataType::InetService => 13,
+            DataType::IcmpType => 14,
+            DataType::TcpFlag => 15,
+            DataType::Mark => 19,
+            DataType::IfIndex => 20,
+            DataType::CtState => 26,
+            DataType::Icmpv6Type => 29,
+            DataType::PktType => 31,
+            DataType::FibAddrType => 38,
+            DataType::IfName => 41,
+            DataType::Other { id, .. } => id,
+        }
+    }
+
+    /// The type of that number and length; [`DataType::Other`] where no named type has both.
+    pub fn from_id(id: u32, len: u8) -> DataType {
+        let named = DataType::NAMED.into_iter().find(|t| t.id() == id && t.len() == len);
+        named.unwrap_or(DataType::Other { id, len })
+    }
+
     /// Length of a value in bytes.
     pub fn len(self) -> u8 {
         match self {
@@ -72,6 +131,7 @@ impl DataType {
             | DataType::FibAddrType => 4,
             DataType::EtherAddr => 6,
             DataType::Ipv6Addr | DataType::IfName => 16,
+            DataType::Other { len, .. } => len,
         }
     }
 
@@ -101,6 +161,7 @@ impl DataType {
             DataType::PktType => "pkt_type",
             DataType::FibAddrType => "fib_addrtype",
             DataType::IfName => "ifname",
+            DataType::Other { .. } => "unknown",
         }
     }
 

@@ -1,0 +1,165 @@
+//! The frame of our table: the base chains that lead packets to a generation, and the set `armed`.
+//! Not here: what a generation contains, and when the lead changes ([`crate::change`]).
+//!
+//! ```text
+//! chain input { type filter hook input priority filter; policy accept;
+//!     meta nfproto @armed goto r8-in      while the test of revision 8 runs
+//!     goto r7-in                          what was confirmed before it
+//! }
+//! ```
+//!
+//! The elements of `armed` carry a timeout. When it has run out Linux itself leads packets back to what
+//! was in force before: no process, file, clock or cron of ours takes part.
+//!
+//! The base chains' policy is accept, and each generation ends in a refusal of its own: a hook is live
+//! before its drop policy is (measured), and what was in force before the first revision is nothing.
+
+use crate::Revision;
+use rolewall_ruleset::expr::MetaKey;
+use rolewall_ruleset::set::ElementExtra;
+use rolewall_ruleset::table::{ChainKind, Hook};
+use rolewall_ruleset::{
+    BaseChain, Chain, ChainPolicy, DataType, Element, Expr, Reg, Rule, Set, SetRef, Table, Verdict,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The set whose living elements keep a candidate in force.
+pub const ARMED: &str = "armed";
+
+/// NFPROTO_IPV4 and NFPROTO_IPV6: one element each, so that neither family can be left behind.
+const FAMILIES: [u8; 2] = [2, 10];
+
+/// Our table as the kernel holds it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Held {
+    /// The entry chain that is confirmed, by hook.
+    pub confirmed: BTreeMap<Hook, String>,
+    /// The entry chain under test, by hook, whether or not the test has ended.
+    pub candidate: BTreeMap<Hook, String>,
+    /// What is left of the test in milliseconds; none once it has ended.
+    pub remaining_ms: Option<u64>,
+    /// Hooks on which a base chain of ours hangs.
+    pub hooks: BTreeSet<Hook>,
+    /// Chains and sets of every generation that is there, reached or not.
+    pub generations: BTreeMap<Revision, Parts>,
+}
+
+/// Names of a generation's parts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Parts {
+    /// Chains.
+    pub chains: Vec<String>,
+    /// Sets.
+    pub sets: Vec<String>,
+}
+
+impl Held {
+    /// Reads our table, which need not hold the elements of any set but [`ARMED`].
+    pub fn read(table: &Table) -> Held {
+        let mut held = Held { remaining_ms: remaining_ms(table), ..Held::default() };
+        for chain in &table.chains {
+            match &chain.base {
+                Some(base) => held.read_base(base.hook, chain),
+                None => held.read_part(&chain.name, |parts| &mut parts.chains),
+            }
+        }
+        for set in &table.sets {
+            held.read_part(&set.name, |parts| &mut parts.sets);
+        }
+        held
+    }
+
+    fn read_base(&mut self, hook: Hook, chain: &Chain) {
+        self.hooks.insert(hook);
+        for rule in &chain.rules {
+            let Some(Expr::Verdict(Verdict::Goto(entry))) = rule.exprs.last() else { continue };
+            let lead = if rule.exprs.len() == 1 { &mut self.confirmed } else { &mut self.candidate };
+            lead.insert(hook, entry.clone());
+        }
+    }
+
+    fn read_part(&mut self, name: &str, of: impl Fn(&mut Parts) -> &mut Vec<String>) {
+        if let Some(revision) = Revision::of_name(name) {
+            of(self.generations.entry(revision).or_default()).push(name.to_owned());
+        }
+    }
+
+    /// The confirmed revision that packets are led to.
+    pub fn confirmed_revision(&self) -> Option<Revision> {
+        self.confirmed.values().next().and_then(|entry| Revision::of_name(entry))
+    }
+
+    /// The revision under test.
+    pub fn candidate_revision(&self) -> Option<Revision> {
+        self.candidate.values().next().and_then(|entry| Revision::of_name(entry))
+    }
+}
+
+fn remaining_ms(table: &Table) -> Option<u64> {
+    let alive = table.set(ARMED)?.elements.iter();
+    alive.filter_map(|e| e.extra.as_ref()?.expires_ms).max().filter(|&ms| ms > 0)
+}
+
+/// The set `armed`, empty.
+pub fn armed() -> Set {
+    let mut set = Set::new(ARMED, &[DataType::NfProto]);
+    set.flags.timeout = true;
+    set
+}
+
+/// The elements that keep a candidate in force for so long.
+pub fn alive_for(window_ms: u64) -> Vec<Element> {
+    FAMILIES
+        .into_iter()
+        .map(|family| {
+            let extra = ElementExtra { timeout_ms: Some(window_ms), ..ElementExtra::default() };
+            Element { extra: Some(Box::new(extra)), ..Element::key(&[family]) }
+        })
+        .collect()
+}
+
+/// A base chain with its leads, the candidate's first.
+pub fn base_chain(hook: Hook, candidate: Option<&str>, confirmed: Option<&str>) -> Chain {
+    let mut rules = Vec::new();
+    if let Some(entry) = candidate {
+        rules.push(Rule { exprs: [while_armed(), lead_to(entry)].concat(), ..Rule::default() });
+    }
+    if let Some(entry) = confirmed {
+        rules.push(Rule { exprs: lead_to(entry), ..Rule::default() });
+    }
+    let base = BaseChain {
+        kind: ChainKind::Filter,
+        hook,
+        priority: 0,
+        policy: ChainPolicy::Accept,
+        devices: Vec::new(),
+    };
+    Chain { name: hook_name(hook).to_owned(), base: Some(base), rules }
+}
+
+/// `meta nfproto @armed`
+fn while_armed() -> Vec<Expr> {
+    let sreg = Reg(0);
+    let set = SetRef::Named(ARMED.to_owned());
+    vec![
+        Expr::Meta { key: MetaKey::NfProto, dreg: sreg },
+        Expr::Lookup { sreg, set, dreg: None, invert: false },
+    ]
+}
+
+fn lead_to(entry: &str) -> Vec<Expr> {
+    vec![Expr::Verdict(Verdict::Goto(entry.to_owned()))]
+}
+
+/// The name of our base chain on a hook.
+pub fn hook_name(hook: Hook) -> &'static str {
+    match hook {
+        Hook::Prerouting => "prerouting",
+        Hook::Input => "input",
+        Hook::Forward => "forward",
+        Hook::Output => "output",
+        Hook::Postrouting => "postrouting",
+        Hook::Ingress => "ingress",
+        Hook::Egress => "egress",
+    }
+}

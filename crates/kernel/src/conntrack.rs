@@ -1,0 +1,144 @@
+//! Connections that Linux tracks (`nf_conntrack_netlink`).
+//! Not here: deleting them, their counters, and expectations.
+
+use crate::links::ip;
+use crate::netlink::{Dump, DumpError, Fields, Message, Socket, Subject, Writer};
+use std::net::IpAddr;
+
+/// One direction of a tracked connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Tuple {
+    /// From.
+    pub src: IpAddr,
+    /// To.
+    pub dst: IpAddr,
+    /// The transport protocol's number.
+    pub protocol: u8,
+    /// From that port; 0 where the protocol has none.
+    pub src_port: u16,
+    /// To that port; 0 where the protocol has none.
+    pub dst_port: u16,
+    /// ICMP's type, code and identifier, where it is that.
+    pub icmp: Option<(u8, u8, u16)>,
+}
+
+/// A tracked connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TrackedFlow {
+    /// As its first packet went.
+    pub original: Tuple,
+    /// As answers are expected.
+    pub reply: Tuple,
+    /// How far it has come.
+    pub status: Status,
+    /// The state of TCP by Linux's number (`enum tcp_conntrack`; 3 is established).
+    pub tcp_state: Option<u8>,
+    /// Seconds until it is forgotten if nothing more comes.
+    pub timeout_s: Option<u32>,
+    /// Its mark.
+    pub mark: u32,
+}
+
+/// Bits of `enum ip_conntrack_status`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Status(pub u32);
+
+impl Status {
+    /// Packets went both ways.
+    pub fn seen_reply(self) -> bool {
+        self.0 & 0x2 != 0
+    }
+
+    /// Not the first to go when the table is full.
+    pub fn assured(self) -> bool {
+        self.0 & 0x4 != 0
+    }
+
+    /// Its first packet left the host or reached it.
+    pub fn confirmed(self) -> bool {
+        self.0 & 0x8 != 0
+    }
+
+    /// Source or destination is translated.
+    pub fn translated(self) -> bool {
+        self.0 & 0x30 != 0
+    }
+}
+
+/// `linux/netfilter/nfnetlink_conntrack.h`.
+mod wire {
+    pub(super) const CT_NEW: u16 = 1 << 8;
+    pub(super) const CT_GET: u16 = CT_NEW + 1;
+    pub(super) const NFGENMSG_LEN: usize = 4;
+    pub(super) const TUPLE_ORIG: u16 = 1;
+    pub(super) const TUPLE_REPLY: u16 = 2;
+    pub(super) const STATUS: u16 = 3;
+    pub(super) const PROTOINFO: u16 = 4;
+    pub(super) const TIMEOUT: u16 = 7;
+    pub(super) const MARK: u16 = 8;
+    pub(super) const TUPLE_IP: u16 = 1;
+    pub(super) const TUPLE_PROTO: u16 = 2;
+    pub(super) const PROTOINFO_TCP: u16 = 1;
+    pub(super) const TCP_STATE: u16 = 1;
+}
+
+const SUBJECT: Subject =
+    Subject { doing: "listing the tracked connections", missing: "nf_conntrack_netlink" };
+
+/// How often the list is read again because it changed meanwhile.
+const ATTEMPTS: u32 = 5;
+
+/// All connections that are tracked in this thread's network namespace. A busy table changes while it is
+/// read: each entry is true, but one that came or went meanwhile may be missing.
+pub fn flows() -> Result<Vec<TrackedFlow>, DumpError> {
+    let failed = |e| DumpError::new(SUBJECT, e);
+    let mut socket = Socket::open(Some(rustix::net::netlink::NETFILTER)).map_err(failed)?;
+    let mut all = Vec::new();
+    for _ in 0..ATTEMPTS {
+        all.clear();
+        let fill = |w: &mut Writer| w.fixed(&[0; wire::NFGENMSG_LEN]);
+        let dump = socket.dump(wire::CT_GET, fill, |m| all.extend(flow(m))).map_err(failed)?;
+        if dump == Dump::Consistent {
+            break;
+        }
+    }
+    Ok(all)
+}
+
+fn flow(m: &Message<'_>) -> Option<TrackedFlow> {
+    if m.kind != wire::CT_NEW {
+        return None;
+    }
+    let f = Fields::<9>::known(m.after(wire::NFGENMSG_LEN));
+    Some(TrackedFlow {
+        original: tuple(f.bytes(wire::TUPLE_ORIG)?)?,
+        reply: tuple(f.bytes(wire::TUPLE_REPLY)?)?,
+        status: Status(f.be32(wire::STATUS).unwrap_or(0)),
+        tcp_state: f.bytes(wire::PROTOINFO).and_then(tcp_state),
+        timeout_s: f.be32(wire::TIMEOUT),
+        mark: f.be32(wire::MARK).unwrap_or(0),
+    })
+}
+
+fn tcp_state(protoinfo: &[u8]) -> Option<u8> {
+    let tcp = Fields::<2>::known(protoinfo).bytes(wire::PROTOINFO_TCP)?;
+    Fields::<2>::known(tcp).u8(wire::TCP_STATE)
+}
+
+/// Addresses are attributes 1 and 2 (IPv4) or 3 and 4 (IPv6); the protocol's are number, two ports,
+/// then identifier, type and code of ICMP (4 to 6) or ICMPv6 (7 to 9).
+fn tuple(bytes: &[u8]) -> Option<Tuple> {
+    let f = Fields::<3>::known(bytes);
+    let addresses = Fields::<5>::known(f.bytes(wire::TUPLE_IP)?);
+    let p = Fields::<10>::known(f.bytes(wire::TUPLE_PROTO)?);
+    let either = |v4: u16, v6: u16| addresses.bytes(v4).or_else(|| addresses.bytes(v6)).and_then(ip);
+    let icmp = |id: u16| Some((p.u8(id + 1)?, p.u8(id + 2)?, p.be16(id)?));
+    Some(Tuple {
+        src: either(1, 3)?,
+        dst: either(2, 4)?,
+        protocol: p.u8(1)?,
+        src_port: p.be16(2).unwrap_or(0),
+        dst_port: p.be16(3).unwrap_or(0),
+        icmp: icmp(4).or_else(|| icmp(7)),
+    })
+}

@@ -1,0 +1,179 @@
+//! Sockets of this host: who listens, who is bound, who is connected (`sock_diag`).
+//! Not here: which process holds one (that is `/proc/PID/fd`, by [`Socket::inode`]).
+
+use crate::links::ip;
+use crate::netlink::{self, Dump, DumpError, Fields, Message, Subject, Writer};
+use std::net::{IpAddr, SocketAddr};
+
+pub use crate::netlink::DumpError as SocketsError;
+
+/// The transport protocol of a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs)]
+pub enum Protocol {
+    Tcp,
+    Udp,
+}
+
+/// What a socket is doing; the states of TCP, of which UDP uses two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum State {
+    /// TCP: waits for connections.
+    Listening,
+    /// TCP: connected. UDP: has a fixed peer.
+    Established,
+    /// UDP: bound, takes datagrams from anybody.
+    Unconnected,
+    /// Any other state of TCP, by Linux's number.
+    Other(u8),
+}
+
+/// One open socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Socket {
+    /// TCP or UDP.
+    pub protocol: Protocol,
+    /// What it is doing.
+    pub state: State,
+    /// Bound to.
+    pub local: SocketAddr,
+    /// The peer; unspecified address and port 0 where there is none.
+    pub remote: SocketAddr,
+    /// Its number among files, as in `/proc/PID/fd`'s `socket:[...]`.
+    pub inode: u32,
+    /// Who made it.
+    pub uid: u32,
+    /// An IPv6 socket that takes no IPv4. None for IPv4, and where Linux does not say.
+    pub v6only: Option<bool>,
+    /// Number of the interface that it is bound to.
+    pub interface: Option<u32>,
+}
+
+/// `linux/sock_diag.h`, `linux/inet_diag.h`, `net/tcp_states.h`.
+mod wire {
+    pub(super) const SOCK_DIAG_BY_FAMILY: u16 = 20;
+    pub(super) const REQUEST_LEN: usize = 56;
+    pub(super) const MESSAGE_LEN: usize = 72;
+    pub(super) const SKV6ONLY: u16 = 11;
+    pub(super) const AF_INET: u8 = 2;
+    pub(super) const AF_INET6: u8 = 10;
+    pub(super) const TCP: u8 = 6;
+    pub(super) const UDP: u8 = 17;
+    pub(super) const ESTABLISHED: u8 = 1;
+    pub(super) const CLOSE: u8 = 7;
+    pub(super) const LISTEN: u8 = 10;
+}
+
+/// Everything that answers to strangers: TCP that listens, UDP that is bound and has no fixed peer.
+pub fn listening() -> Result<Vec<Socket>, DumpError> {
+    let mut sockets = listening_tcp()?;
+    sockets.extend(bound_udp()?.into_iter().filter(|s| s.state == State::Unconnected));
+    Ok(sockets)
+}
+
+/// TCP sockets that listen, of both families.
+pub fn listening_tcp() -> Result<Vec<Socket>, DumpError> {
+    both_families("listing the listening TCP sockets", Protocol::Tcp, &[wire::LISTEN])
+}
+
+/// UDP sockets that are bound to a port, with a fixed peer or not, of both families.
+pub fn bound_udp() -> Result<Vec<Socket>, DumpError> {
+    let states = [wire::CLOSE, wire::ESTABLISHED];
+    let mut sockets = both_families("listing the bound UDP sockets", Protocol::Udp, &states)?;
+    sockets.retain(|s| s.local.port() != 0);
+    Ok(sockets)
+}
+
+/// TCP connections, of both families.
+pub fn established() -> Result<Vec<Socket>, DumpError> {
+    both_families("listing the TCP connections", Protocol::Tcp, &[wire::ESTABLISHED])
+}
+
+/// How often a list is read again because it changed meanwhile.
+const ATTEMPTS: u32 = 10;
+
+fn both_families(
+    doing: &'static str,
+    protocol: Protocol,
+    states: &[u8],
+) -> Result<Vec<Socket>, DumpError> {
+    let failed = |e| DumpError::new(Subject { doing, missing: "inet_diag" }, e);
+    let mut socket = netlink::Socket::open(Some(rustix::net::netlink::SOCK_DIAG)).map_err(failed)?;
+    let mut sockets = Vec::new();
+    for family in [wire::AF_INET, wire::AF_INET6] {
+        let request = request(family, protocol, states);
+        sockets.extend(one_family(&mut socket, doing, protocol, &request)?);
+    }
+    Ok(sockets)
+}
+
+fn one_family(
+    socket: &mut netlink::Socket,
+    doing: &'static str,
+    protocol: Protocol,
+    request: &[u8],
+) -> Result<Vec<Socket>, DumpError> {
+    let failed = |e| DumpError::new(Subject { doing, missing: "inet_diag" }, e);
+    for _ in 0..ATTEMPTS {
+        let mut sockets = Vec::new();
+        let fill = |w: &mut Writer| w.fixed(request);
+        let dump = socket.dump(wire::SOCK_DIAG_BY_FAMILY, fill, |m| sockets.extend(open_socket(protocol, m)));
+        if dump.map_err(failed)? == Dump::Consistent {
+            return Ok(sockets);
+        }
+    }
+    Err(DumpError::Unstable { doing, attempts: ATTEMPTS })
+}
+
+/// `struct inet_diag_req_v2`: family, protocol, extensions, padding, states as bits, any address.
+fn request(family: u8, protocol: Protocol, states: &[u8]) -> [u8; wire::REQUEST_LEN] {
+    let number = match protocol {
+        Protocol::Tcp => wire::TCP,
+        Protocol::Udp => wire::UDP,
+    };
+    let bits: u32 = states.iter().map(|s| 1 << s).sum();
+    let mut request = [0; wire::REQUEST_LEN];
+    request[0] = family;
+    request[1] = number;
+    request[4..8].copy_from_slice(&bits.to_ne_bytes());
+    request
+}
+
+/// `struct inet_diag_msg`: 4 bytes of state, the addresses, 5 numbers.
+fn open_socket(protocol: Protocol, m: &Message<'_>) -> Option<Socket> {
+    let b = m.payload.first_chunk::<{ wire::MESSAGE_LEN }>()?;
+    let number = |at: usize| Some(u32::from_ne_bytes(*b.get(at..)?.first_chunk()?));
+    let port = |at: usize| Some(u16::from_be_bytes(*b.get(at..)?.first_chunk()?));
+    let address = |at: usize| ip(b.get(at..at + if b[0] == wire::AF_INET { 4 } else { 16 })?);
+    let v6only = Fields::<12>::known(m.after(wire::MESSAGE_LEN)).u8(wire::SKV6ONLY);
+    Some(Socket {
+        protocol,
+        state: state(protocol, b[1]),
+        local: SocketAddr::new(address(8)?, port(4)?),
+        remote: SocketAddr::new(address(24)?, port(6)?),
+        interface: number(40).filter(|index| *index != 0),
+        uid: number(64)?,
+        inode: number(68)?,
+        v6only: v6only.filter(|_| b[0] == wire::AF_INET6).map(|only| only != 0),
+    })
+}
+
+fn state(protocol: Protocol, code: u8) -> State {
+    match (protocol, code) {
+        (_, wire::ESTABLISHED) => State::Established,
+        (Protocol::Tcp, wire::LISTEN) => State::Listening,
+        (Protocol::Udp, wire::CLOSE) => State::Unconnected,
+        (_, other) => State::Other(other),
+    }
+}
+
+impl Socket {
+    /// Whether it takes IPv4: it is an IPv4 socket, or an IPv6 one on all addresses that is not `v6only`.
+    pub fn takes_ipv4(&self) -> bool {
+        match self.local.ip() {
+            IpAddr::V4(_) => true,
+            IpAddr::V6(ip) if ip.is_unspecified() => self.v6only == Some(false),
+            IpAddr::V6(ip) => ip.to_ipv4_mapped().is_some(),
+        }
+    }
+}

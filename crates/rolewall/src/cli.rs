@@ -1,0 +1,215 @@
+//! The command line: one definition feeds parser, help, completions and the man page.
+//! Not here: what the commands do.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The host firewall that gives every node of a voice cluster exactly the rules its roles need.
+#[derive(Debug, Parser)]
+#[command(name = "rolewall", version, propagate_version = true, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Global {
+    /// Read every file below DIR as if it were /, and nothing of the live host; for commands that change
+    /// nothing
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) root: Option<PathBuf>,
+    /// Keep settings, inventory and state below DIR, and work on the live kernel: for a network namespace
+    /// or container whose files lie elsewhere
+    #[arg(long, global = true, value_name = "DIR", conflicts_with = "root")]
+    pub(crate) files: Option<PathBuf>,
+    /// Print one JSON document on standard output
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show which roles and endpoints this host has, with the evidence for each
+    Detect(DetectArgs),
+    /// Show what a node allows and why, and its ruleset
+    Plan(PlanArgs),
+    /// Show which flows would open and close against what the kernel holds, and which live flows would be cut
+    Diff,
+    /// Put the plan in force, in test mode unless told otherwise
+    Apply(ApplyArgs),
+    /// Keep the candidate that is in test mode
+    Confirm(ConfirmArgs),
+    /// Go back now to what was in force before the test
+    Revert,
+    /// Say where this host stands: off, test or confirmed
+    Status,
+    /// Say what becomes of a flow, by which rules, and why
+    Explain(ExplainArgs),
+    /// Take our table away and keep it away, also after a reboot
+    Disable,
+    /// Bring the last confirmed revision back
+    Enable,
+    /// Admit a node that joins, or end a node that leaves, without touching anything else
+    #[command(subcommand)]
+    Node(NodeCommand),
+    /// Play the whole story with real packets in throw-away namespaces; changes nothing of the host
+    Drill(DrillArgs),
+    /// Write a commented rolewall.toml and cluster.toml for this host
+    Init(InitArgs),
+    /// Load the last confirmed revision, as at boot
+    Boot,
+    /// Tidy up after a test that ended unconfirmed
+    Janitor,
+    /// Print shell completions
+    Completions {
+        /// Shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the man page
+    Man,
+}
+
+/// `rolewall detect`
+#[derive(Debug, Args)]
+pub(crate) struct DetectArgs {
+    /// Name a service's main file where it is not at a usual place
+    #[arg(long = "file", value_name = "SERVICE=PATH")]
+    pub(crate) files: Vec<String>,
+}
+
+/// `rolewall plan`
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    /// Another node of the inventory
+    #[arg(long, value_name = "NAME")]
+    pub(crate) node: Option<String>,
+    /// How to print it
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: PlanFormat,
+}
+
+/// How a plan is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PlanFormat {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+    /// A file that nft -f loads to the same thing
+    Nft,
+}
+
+/// `rolewall apply`
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ApplyArgs {
+    /// How long the test lasts unless it is confirmed, such as 90s, 10m or 1h
+    #[arg(long, value_name = "TIME", value_parser = window, conflicts_with = "final_")]
+    pub(crate) window: Option<Duration>,
+    /// Apply and confirm at once
+    #[arg(long = "final")]
+    pub(crate) final_: bool,
+    /// Put other nftables filter tables to sleep while ours is in force
+    #[arg(long)]
+    pub(crate) take_over: bool,
+    /// Apply even if it cuts the operator's own session, or an inventory that lost many nodes
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Load a whole new revision even where nothing or only addresses differ
+    #[arg(long)]
+    pub(crate) rebuild: bool,
+}
+
+/// `rolewall confirm`
+#[derive(Debug, Args)]
+pub(crate) struct ConfirmArgs {
+    /// Confirm even over the connection that apply ran over
+    #[arg(long)]
+    pub(crate) same_session: bool,
+}
+
+/// `rolewall explain`
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// in, out or forward; PROTO; SRC[:PORT]; DST[:PORT] (IPv6 with port: [addr]:port)
+    #[arg(value_name = "FLOW", num_args = 4, required_unless_present = "flows")]
+    pub(crate) flow: Vec<String>,
+    /// Interface that the packet comes in by
+    #[arg(long, value_name = "NAME")]
+    pub(crate) iif: Option<String>,
+    /// Interface that the packet leaves by
+    #[arg(long, value_name = "NAME")]
+    pub(crate) oif: Option<String>,
+    /// Conntrack's state: new, established, related, invalid or untracked
+    #[arg(long, value_name = "STATE")]
+    pub(crate) ct: Option<String>,
+    /// Judge what apply would load
+    #[arg(long, conflicts_with = "live")]
+    pub(crate) candidate: bool,
+    /// Judge what the kernel holds
+    #[arg(long)]
+    pub(crate) live: bool,
+    /// Exit with 1 unless this is the verdict
+    #[arg(long, value_enum)]
+    pub(crate) expect: Option<Expected>,
+    /// Flows from FILE, one a line, as JSON or as words; - is standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "flow")]
+    pub(crate) flows: Option<PathBuf>,
+}
+
+/// A verdict that a script expects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Expected {
+    /// It passes
+    Accept,
+    /// It does not, and nobody is told
+    Drop,
+    /// It does not, and the sender is told
+    Reject,
+}
+
+/// `rolewall node`
+#[derive(Debug, Subcommand)]
+pub(crate) enum NodeCommand {
+    /// Admit a node: writes it to cluster.d and adds its addresses to the sets of its roles
+    Add {
+        /// Its name
+        name: String,
+        /// An address on the private network; may be given several times
+        #[arg(long, required = true)]
+        private: Vec<std::net::IpAddr>,
+        /// A role; may be given several times
+        #[arg(long = "role", required = true)]
+        roles: Vec<String>,
+    },
+    /// End a node that was added: removes its addresses from the sets and its file from cluster.d
+    Remove {
+        /// Its name
+        name: String,
+    },
+}
+
+/// `rolewall drill`
+#[derive(Debug, Args)]
+pub(crate) struct DrillArgs {
+    /// How long the test mode of the story lasts, in seconds
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(10..=120))]
+    pub(crate) window: u64,
+}
+
+/// `rolewall init`
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// Print the files instead of writing them
+    #[arg(long)]
+    pub(crate) print: bool,
+}
+
+/// A time with its unit: 90s, 10m, 1h.
+fn window(text: &str) -> Result<Duration, String> {
+    rolewall_policy::settings::window::parse(text).map_err(|e| format!("{e}; {}", e.help()))
+}

@@ -1,0 +1,76 @@
+//! `rolewall confirm`: keep the candidate that is in test mode.
+//! Not here: `--final`, which confirms what it has just tested.
+
+use super::apply::confirm_held;
+use crate::failure::Failure;
+use crate::firewall::Firewall;
+use crate::host::{Host, session};
+use crate::safety_net;
+use crate::settle::settle;
+use crate::state::{Notes, Store};
+use rolewall_control::{NotPossible, Phase, Revision};
+
+/// What to do about a confirmation that proves nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SameSession {
+    /// Refuse it, and say how to open a new connection.
+    Refuse,
+    /// Take it, with a warning: what the vendor's `ok` is documented to do.
+    Warn,
+    /// Take it: the operator said so.
+    Take,
+}
+
+pub(crate) fn confirm(host: &Host, same_session: SameSession) -> Result<Revision, Failure> {
+    host.live("confirm")?;
+    let store = Store::of(host);
+    let _lock = store.lock("confirm")?;
+    let mut firewall = Firewall::open()?;
+    let mut notes = store.notes()?;
+    let under_test = candidate(&mut firewall)?;
+    match settle(host, &store, &mut firewall, &mut notes)? {
+        Phase::Test { .. } => {}
+        _ => {
+            return Err(under_test
+                .map_or(NotPossible::NoTest, |candidate| NotPossible::Expired { candidate })
+                .into());
+        }
+    }
+    refuse_same_session(&notes, same_session)?;
+    let nodes = crate::inputs::Inputs::read(host).map(|inputs| inputs.inventory.nodes.len());
+    let revision = confirm_held(&store, &mut firewall)?;
+    notes.session = None;
+    notes.nodes = nodes.unwrap_or(notes.nodes);
+    store.write_notes(&notes)?;
+    safety_net::remove(host);
+    Ok(revision)
+}
+
+fn candidate(firewall: &mut Firewall) -> Result<Option<Revision>, Failure> {
+    Ok(firewall.look()?.and_then(|seen| seen.held.candidate_revision()))
+}
+
+/// The connection that `apply` ran over is established: that it still works says nothing about whether
+/// anyone can get in again.
+fn refuse_same_session(notes: &Notes, same_session: SameSession) -> Result<(), Failure> {
+    let established = session::established().map_err(Failure::host)?;
+    let now = session::own(&established);
+    let is_same = notes.session.as_ref().is_some_and(|s| now.iter().any(|n| n.to_string() == *s));
+    if !is_same {
+        return Ok(());
+    }
+    match same_session {
+        SameSession::Take => Ok(()),
+        SameSession::Warn => {
+            eprintln!(
+                "warning: this is the connection that the test was started over; open a new one to know that you can get in"
+            );
+            Ok(())
+        }
+        SameSession::Refuse => {
+            let server = now.first().map(|s| s.server.ip().to_string()).unwrap_or_default();
+            Err(Failure::input("this is the very connection that apply ran over: that it works proves nothing, it is established")
+                .help(format_args!("from your own machine:  ssh root@{server} rolewall confirm\n      or, if you are sure:  rolewall confirm --same-session")))
+        }
+    }
+}

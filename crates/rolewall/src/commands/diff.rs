@@ -1,0 +1,52 @@
+//! `rolewall diff`: what would open and close against what the kernel holds, and which live flows would be
+//! cut.
+//! Not here: changing anything.
+
+use super::apply::in_force;
+use super::plan::next_revision;
+use crate::failure::Failure;
+use crate::firewall::Firewall;
+use crate::host::Host;
+use crate::inputs::Inputs;
+use crate::precheck::{Live, cut_by};
+use rolewall_policy::difference::{Way, difference};
+use rolewall_policy::lower;
+use rolewall_ruleset::Ruleset;
+use serde::Serialize;
+
+#[derive(Debug, Serialize)]
+struct Document {
+    opens: Vec<String>,
+    closes: Vec<String>,
+    cut: Vec<String>,
+}
+
+/// Prints the differences; 1 if there are any.
+pub(crate) fn diff(host: &Host, json: bool) -> Result<u8, Failure> {
+    host.live("diff")?;
+    let inputs = Inputs::read(host)?;
+    let candidate = in_force(lower::lower(&inputs.plan()?, &next_revision(host)?.prefix()));
+    let mut firewall = Firewall::open()?;
+    let held = firewall.nft.read_table(&firewall.id.clone())?;
+    let now = Ruleset { tables: held.into_iter().collect() };
+    let openings = difference(&now, &candidate, &inputs.inventory);
+    let of = |way: Way| openings.iter().filter(|o| o.way == way).map(ToString::to_string).collect();
+    let cut = cut_by(&candidate, &Live::read()?);
+    let sessions =
+        cut.sessions.iter().map(|(session, by)| format!("cuts your own session {session}, by {by}"));
+    let document = Document {
+        opens: of(Way::Opens),
+        closes: of(Way::Closes),
+        cut: sessions.chain(cut.flows.iter().map(|flow| format!("cuts {flow}"))).collect(),
+    };
+    print!("{}", if json { super::json(&document)? } else { document.text() });
+    Ok(u8::from(!openings.is_empty()))
+}
+
+impl Document {
+    fn text(&self) -> String {
+        let lines: Vec<&str> =
+            [&self.opens, &self.closes, &self.cut].into_iter().flatten().map(String::as_str).collect();
+        if lines.is_empty() { "no difference\n".to_owned() } else { lines.join("\n") + "\n" }
+    }
+}

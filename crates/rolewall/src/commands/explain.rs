@@ -1,0 +1,315 @@
+//! `rolewall explain`: what becomes of a flow, by which rules, and why.
+//! Not here: the judgement itself (crate `ruleset`).
+
+use super::apply::in_force;
+use super::plan::next_revision;
+use crate::cli::{Expected, ExplainArgs};
+use crate::failure::{Failure, Kind};
+use crate::firewall::Firewall;
+use crate::host::Host;
+use crate::inputs::Inputs;
+use rolewall_policy::{Inventory, lower};
+use rolewall_ruleset::flow::{CtState, Direction, L4};
+use rolewall_ruleset::judge::{Judge, Judged, Judgement, Outcome, Step};
+use rolewall_ruleset::{Flow, Ruleset};
+use serde::{Deserialize, Serialize};
+use std::io::Read;
+use std::net::IpAddr;
+
+/// The document of `explain --json`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Explained {
+    verdict: &'static str,
+    decided_by: Option<Decision>,
+    path: Vec<StepDocument>,
+    /// The nodes whose addresses these are, with their line of the inventory.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    nodes: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Decision {
+    table: String,
+    chain: String,
+    rule: String,
+    why: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct StepDocument {
+    table: String,
+    chain: String,
+    rule: String,
+    outcome: String,
+}
+
+/// A flow as a line of JSON.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FlowDocument {
+    direction: String,
+    proto: String,
+    src: IpAddr,
+    dst: IpAddr,
+    sport: Option<u16>,
+    dport: Option<u16>,
+    iif: Option<String>,
+    oif: Option<String>,
+    ct: Option<String>,
+    tcp_flags: Option<Vec<String>>,
+    icmp_type: Option<u8>,
+}
+
+/// Prints each flow's judgement; returns the exit code.
+pub(crate) fn explain(host: &Host, arguments: &ExplainArgs, json: bool) -> Result<u8, Failure> {
+    let flows = flows(arguments)?;
+    let (ruleset, inventory) = ruleset(host, arguments)?;
+    let judge = Judge::new(&ruleset);
+    let mut as_expected = true;
+    for flow in &flows {
+        let judgement = judge.flow(flow);
+        as_expected &= arguments.expect.is_none_or(|e| verdict(judgement.verdict) == expected(e));
+        print(&Explained::of(&judgement, flow, &inventory), arguments, json)?;
+    }
+    Ok(u8::from(!as_expected))
+}
+
+fn print(explained: &Explained, arguments: &ExplainArgs, json: bool) -> Result<(), Failure> {
+    if !json {
+        print!("{}", explained.text());
+    } else if arguments.flows.is_some() {
+        println!("{}", serde_json::to_string(explained).map_err(|e| Failure::new(Kind::Bug, e))?);
+    } else {
+        print!("{}", super::json(explained)?);
+    }
+    Ok(())
+}
+
+/// The ruleset that is asked about, and the inventory that names its nodes: what the kernel holds, unless
+/// the candidate is wanted or the kernel may not be read.
+fn ruleset(host: &Host, arguments: &ExplainArgs) -> Result<(Ruleset, Inventory), Failure> {
+    let inputs = Inputs::read(host);
+    if arguments.live || (host.is_live && !arguments.candidate) {
+        host.live("explain --live")?;
+        let inventory = inputs.map(|i| i.inventory).unwrap_or_else(|failure| {
+            eprintln!("warning: without the inventory, nodes are not named:\n{failure}");
+            Inventory::default()
+        });
+        return Ok((live()?, inventory));
+    }
+    let inputs = inputs?;
+    let generation = lower::lower(&inputs.plan()?, &next_revision(host)?.prefix());
+    Ok((in_force(generation), inputs.inventory))
+}
+
+fn live() -> Result<Ruleset, Failure> {
+    let mut firewall = Firewall::open()?;
+    let table = firewall.nft.read_table(&firewall.id.clone())?;
+    let table = table.ok_or_else(|| {
+        Failure::host("no table of ours is in the kernel: nothing of rolewall judges this flow")
+            .help("rolewall explain --candidate judges what apply would load")
+    })?;
+    Ok(Ruleset { tables: vec![table] })
+}
+
+fn flows(arguments: &ExplainArgs) -> Result<Vec<Flow>, Failure> {
+    let Some(file) = &arguments.flows else {
+        return Ok(vec![from_words(&arguments.flow, arguments)?]);
+    };
+    let text = if file.as_os_str() == "-" {
+        let mut text = String::new();
+        std::io::stdin()
+            .read_to_string(&mut text)
+            .map_err(|e| Failure::host(format_args!("cannot read standard input: {e}")))?;
+        text
+    } else {
+        std::fs::read_to_string(file).map_err(|e| crate::failure::file_failure("read", file, &e))?
+    };
+    let mut flows = Vec::new();
+    let mut wrong = Vec::new();
+    for (number, line) in
+        text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty() && !l.starts_with('#'))
+    {
+        match line_flow(line.trim(), arguments) {
+            Ok(flow) => flows.push(flow),
+            Err(failure) => wrong.push(format!("{}:{}: {failure}", file.display(), number + 1)),
+        }
+    }
+    if wrong.is_empty() { Ok(flows) } else { Err(Failure::input(wrong.join("\n")).help(EXAMPLE)) }
+}
+
+const EXAMPLE: &str = "a flow is  in tcp 198.51.100.7:40000 192.0.2.11:443  or  {\"direction\":\"in\",\"proto\":\"tcp\",\"src\":\"198.51.100.7\",\"dst\":\"192.0.2.11\",\"dport\":443}";
+
+fn line_flow(line: &str, arguments: &ExplainArgs) -> Result<Flow, Failure> {
+    if line.starts_with('{') {
+        let document: FlowDocument = serde_json::from_str(line).map_err(Failure::input)?;
+        return from_document(document);
+    }
+    let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+    from_words(&words, arguments)
+}
+
+fn from_words(words: &[String], arguments: &ExplainArgs) -> Result<Flow, Failure> {
+    let [direction_word, proto, src, dst] = words else {
+        return Err(Failure::input(format_args!("a flow has four words, and these are {}", words.len()))
+            .help(EXAMPLE));
+    };
+    let mut flow = Flow::parse(direction(direction_word)?, proto, src, dst)
+        .map_err(|e| Failure::input(e).help(EXAMPLE))?;
+    flow.iif.clone_from(&arguments.iif);
+    flow.oif.clone_from(&arguments.oif);
+    if let Some(word) = &arguments.ct {
+        set_ct(&mut flow, word)?;
+    }
+    Ok(flow)
+}
+
+fn from_document(document: FlowDocument) -> Result<Flow, Failure> {
+    let FlowDocument { direction: way, proto, src, dst, sport, dport, iif, oif, ct, tcp_flags, icmp_type } =
+        document;
+    let end = |address: IpAddr, port: Option<u16>| match (address, port) {
+        (address, None) => address.to_string(),
+        (address, Some(port)) => std::net::SocketAddr::new(address, port).to_string(),
+    };
+    let flow = Flow::parse(direction(&way)?, &proto, &end(src, sport), &end(dst, dport));
+    let mut flow = flow.map_err(|e| Failure::input(e).help(EXAMPLE))?;
+    (flow.iif, flow.oif) = (iif, oif);
+    if let Some(word) = ct {
+        set_ct(&mut flow, &word)?;
+    }
+    if let (L4::Tcp { flags, .. }, Some(names)) = (&mut flow.l4, tcp_flags) {
+        *flags = tcp_flag_bits(&names)?;
+    }
+    if let (L4::Icmp { kind, .. } | L4::Icmpv6 { kind, .. }, Some(icmp_type)) = (&mut flow.l4, icmp_type) {
+        *kind = icmp_type;
+    }
+    Ok(flow)
+}
+
+/// TCP's flags by their bits (RFC 9293 section 3.1).
+fn tcp_flag_bits(names: &[String]) -> Result<u8, Failure> {
+    const FLAGS: [&str; 8] = ["fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr"];
+    names.iter().try_fold(0, |bits, name| {
+        let position = FLAGS.iter().position(|f| f.eq_ignore_ascii_case(name));
+        let position = position.ok_or_else(|| {
+            Failure::input(format_args!("\"{name}\" is not a TCP flag"))
+                .help(format_args!("one of {}", FLAGS.join(", ")))
+        })?;
+        Ok(bits | 1 << position)
+    })
+}
+
+fn direction(word: &str) -> Result<Direction, Failure> {
+    match word {
+        "in" => Ok(Direction::In),
+        "out" => Ok(Direction::Out),
+        "forward" => Ok(Direction::Forward),
+        _ => {
+            Err(Failure::input(format_args!("\"{word}\" is not a direction")).help("one of in, out, forward"))
+        }
+    }
+}
+
+/// A packet of a known flow is not a first packet: it carries ACK and no SYN.
+fn set_ct(flow: &mut Flow, word: &str) -> Result<(), Failure> {
+    const ACK: u8 = 0x10;
+    flow.ct = match word {
+        "new" => CtState::New,
+        "established" => CtState::Established,
+        "related" => CtState::Related,
+        "invalid" => CtState::Invalid,
+        "untracked" => CtState::Untracked,
+        _ => {
+            return Err(Failure::input(format_args!("\"{word}\" is not a state of conntrack"))
+                .help("one of new, established, related, invalid, untracked"));
+        }
+    };
+    if let (L4::Tcp { flags, .. }, CtState::Established) = (&mut flow.l4, flow.ct) {
+        *flags = ACK;
+    }
+    Ok(())
+}
+
+fn verdict(judged: Judged) -> &'static str {
+    match judged {
+        Judged::Accept => "accept",
+        Judged::Drop => "drop",
+        Judged::Reject => "reject",
+        Judged::May => "may",
+    }
+}
+
+fn expected(expected: Expected) -> &'static str {
+    match expected {
+        Expected::Accept => "accept",
+        Expected::Drop => "drop",
+        Expected::Reject => "reject",
+    }
+}
+
+impl Explained {
+    fn of(judgement: &Judgement<'_>, flow: &Flow, inventory: &Inventory) -> Explained {
+        Explained {
+            verdict: verdict(judgement.verdict),
+            decided_by: judgement.decided_by.as_ref().map(|step| Decision {
+                table: step.table.id.to_string(),
+                chain: step.chain.to_owned(),
+                rule: step.text(),
+                why: why(judgement, step),
+            }),
+            path: judgement.path.iter().map(step_document).collect(),
+            nodes: nodes(flow, inventory),
+        }
+    }
+
+    fn text(&self) -> String {
+        let mut lines = vec![self.verdict.to_owned()];
+        if let Some(by) = &self.decided_by {
+            lines.push(format!("  by {} {}: {}", by.table, by.chain, by.rule));
+            lines.extend(by.why.iter().map(|why| format!("  because {why}")));
+        }
+        lines.extend(self.nodes.iter().map(|node| format!("  {node}")));
+        lines.extend(
+            self.path.iter().map(|s| format!("  - {} {}: {} -> {}", s.table, s.chain, s.rule, s.outcome)),
+        );
+        lines.join("\n") + "\n"
+    }
+}
+
+/// The rule's own comment; that of the last rule on the path that has one, where the deciding one has none.
+fn why(judgement: &Judgement<'_>, decided_by: &Step<'_>) -> Option<String> {
+    let comment = |step: &Step<'_>| step.rule.and_then(|(_, rule)| rule.comment.clone());
+    comment(decided_by).or_else(|| judgement.path.iter().rev().find_map(comment))
+}
+
+fn step_document(step: &Step<'_>) -> StepDocument {
+    let outcome = match &step.outcome {
+        Outcome::Accept => "accept".to_owned(),
+        Outcome::Drop => "drop".to_owned(),
+        Outcome::Reject => "reject".to_owned(),
+        Outcome::Jump(chain) => format!("jump {chain}"),
+        Outcome::Goto(chain) => format!("goto {chain}"),
+        Outcome::Return => "return".to_owned(),
+        Outcome::Continue => "continue".to_owned(),
+        Outcome::May(reason) => format!("may: {reason}"),
+    };
+    let outcome = if step.by_rate { format!("{outcome} (within the rate)") } else { outcome };
+    StepDocument {
+        table: step.table.id.to_string(),
+        chain: step.chain.to_owned(),
+        rule: step.text(),
+        outcome,
+    }
+}
+
+fn nodes(flow: &Flow, inventory: &Inventory) -> Vec<String> {
+    let of = |address: IpAddr| {
+        inventory.nodes.iter().find(|n| n.private.contains(&address) || n.public.contains(&address))
+    };
+    let line = |address: IpAddr| {
+        let node = of(address)?;
+        let roles: Vec<&str> = node.roles.iter().map(|r| r.0.as_str()).collect();
+        Some(format!("{address} is node {} ({}), {}", node.name, roles.join(", "), node.place))
+    };
+    [flow.src, flow.dst].into_iter().filter_map(line).collect()
+}

@@ -1,0 +1,78 @@
+//! What people read after a change: the result on standard output, everything else beside it.
+//! Not here: the JSON documents, which each command has for itself.
+
+use super::apply::{Applied, How};
+use serde::Serialize;
+
+/// Warnings, and what was or would be cut; on standard error.
+pub(crate) fn applied_notes(applied: &Applied) {
+    /// Flows that are named; the rest is counted.
+    const NAMED_MAX: usize = 10;
+    for warning in &applied.warnings {
+        eprintln!("warning: {}\n  {}", warning.what, warning.help);
+    }
+    for (session, by) in &applied.cut.sessions {
+        eprintln!("warning: your own session {session} is cut, by {by}");
+    }
+    let flows = &applied.cut.flows;
+    if !flows.is_empty() {
+        eprintln!("warning: {} live flows could not begin again under this ruleset:", flows.len());
+        flows.iter().take(NAMED_MAX).for_each(|flow| eprintln!("  {flow}"));
+        if flows.len() > NAMED_MAX {
+            eprintln!("  and {} more", flows.len() - NAMED_MAX);
+        }
+    }
+}
+
+/// The result of `apply`, for people.
+pub(crate) fn applied(applied: &Applied) -> String {
+    let revision = applied.revision;
+    let saved = applied
+        .saved
+        .as_ref()
+        .map(|path| format!("what was in force before is saved in {}\n", path.display()));
+    let saved = saved.unwrap_or_default();
+    match applied.how {
+        How::Unchanged => format!("nothing to change: revision {revision} is confirmed and is the plan\n"),
+        How::Final => format!("confirmed: revision {revision} is in force\n{saved}"),
+        How::Elements { added, deleted } => {
+            format!("confirmed: revision {revision} amended, {added} elements added and {deleted} deleted\n")
+        }
+        How::Test(window) => format!(
+            "test: revision {revision} is in force for {} s; then the kernel itself returns to what was before\n{saved}\
+             keep it, from a new connection:  rolewall confirm\ngo back now:                     rolewall revert\n",
+            window.as_secs()
+        ),
+    }
+}
+
+/// The document of `apply --json`.
+#[derive(Debug, Serialize)]
+pub(crate) struct AppliedDocument {
+    state: &'static str,
+    revision: u32,
+    changed: bool,
+    deadline_s: Option<u64>,
+    saved: Option<String>,
+    cut: Vec<String>,
+    warnings: Vec<String>,
+}
+
+impl AppliedDocument {
+    pub(crate) fn of(applied: &Applied) -> AppliedDocument {
+        let deadline_s = match applied.how {
+            How::Test(window) => Some(window.as_secs()),
+            _ => None,
+        };
+        let sessions = applied.cut.sessions.iter().map(|(s, _)| format!("own session {s}"));
+        AppliedDocument {
+            state: if deadline_s.is_some() { "test" } else { "confirmed" },
+            revision: applied.revision.0,
+            changed: applied.how != How::Unchanged,
+            deadline_s,
+            saved: applied.saved.as_ref().map(|p| p.display().to_string()),
+            cut: sessions.chain(applied.cut.flows.iter().map(ToString::to_string)).collect(),
+            warnings: applied.warnings.iter().map(|w| w.what.clone()).collect(),
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! `rolewall status`: where this host stands, by what the kernel holds.
+//! Not here: changing any of it.
+
+use crate::failure::Failure;
+use crate::firewall::{Firewall, Seen, generation_differences};
+use crate::foreign::{self, Foreign};
+use crate::host::Host;
+use crate::joined;
+use crate::state::Store;
+use rolewall_control::{Phase, Revision};
+use rolewall_ruleset::table::Hook;
+use serde::Serialize;
+
+/// The document of `status --json`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Status {
+    state: &'static str,
+    revision: Option<u32>,
+    /// Seconds left of a test, rounded up.
+    deadline_s: Option<u64>,
+    previous_revision: Option<u32>,
+    /// Nodes that joined or left since the revision was confirmed.
+    amended: usize,
+    disabled: bool,
+    drift: Vec<String>,
+    foreign: Vec<ForeignTable>,
+    notes: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct ForeignTable {
+    table: String,
+    filters: Vec<&'static str>,
+    nat: bool,
+    dormant: bool,
+    owned: bool,
+}
+
+pub(crate) fn status(host: &Host) -> Result<Status, Failure> {
+    host.live("status")?;
+    let store = Store::of(host);
+    let mut firewall = Firewall::open()?;
+    let seen = firewall.look()?;
+    let phase = Phase::of(seen.as_ref().map(|s| &s.held));
+    let notes = store.notes()?;
+    let mut status = Status {
+        state: word(phase),
+        revision: phase.in_force().map(|r| r.0),
+        deadline_s: deadline_s(phase),
+        previous_revision: previous(phase).map(|r| r.0),
+        amended: 0,
+        disabled: notes.disabled,
+        drift: Vec::new(),
+        foreign: foreign::tables(&mut firewall)?.iter().map(foreign_table).collect(),
+        notes: remarks(phase),
+    };
+    if let Some(revision) = phase.confirmed() {
+        status.amended = joined::events(&store, revision)?.len();
+        status.drift = drift(&store, &mut firewall, seen.as_ref(), revision)?;
+    } else if matches!(phase, Phase::Off) && !notes.disabled && has_confirmed(&store) {
+        status
+            .drift
+            .push("a revision was confirmed, and the kernel holds none: rolewall enable loads it".into());
+    }
+    Ok(status)
+}
+
+fn word(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Off | Phase::Expired { previous: None, .. } => "off",
+        Phase::Test { .. } => "test",
+        Phase::Confirmed { .. } | Phase::Expired { previous: Some(_), .. } => "confirmed",
+    }
+}
+
+fn deadline_s(phase: Phase) -> Option<u64> {
+    match phase {
+        Phase::Test { remaining_ms, .. } => Some(remaining_ms.div_ceil(1000)),
+        _ => None,
+    }
+}
+
+fn previous(phase: Phase) -> Option<Revision> {
+    match phase {
+        Phase::Test { previous, .. } => previous,
+        _ => None,
+    }
+}
+
+fn remarks(phase: Phase) -> Vec<String> {
+    match phase {
+        Phase::Expired { candidate, .. } => {
+            vec![format!(
+                "the test of revision {candidate} ended unconfirmed; the next command clears its chains away"
+            )]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn has_confirmed(store: &Store) -> bool {
+    store.artefact_revision(crate::state::artefact::Stage::Confirmed).is_some()
+}
+
+/// What the kernel holds against what was confirmed.
+fn drift(
+    store: &Store,
+    firewall: &mut Firewall,
+    seen: Option<&Seen>,
+    revision: Revision,
+) -> Result<Vec<String>, Failure> {
+    let Some(seen) = seen else { return Ok(Vec::new()) };
+    let mut found = foreign_leads(seen);
+    let confirmed = match super::switch::confirmed(store) {
+        Ok(artefact) if artefact.revision == revision => artefact,
+        Ok(artefact) => {
+            found.push(format!(
+                "the kernel leads to revision {revision}, and revision {} was confirmed",
+                artefact.revision
+            ));
+            return Ok(found);
+        }
+        Err(failure) => {
+            found.push(failure.to_string());
+            return Ok(found);
+        }
+    };
+    let held = firewall.read_generation(seen, revision)?;
+    found.extend(generation_differences(&held, &confirmed.generation()));
+    Ok(found)
+}
+
+/// Rules in our base chains that no revision put there.
+fn foreign_leads(seen: &Seen) -> Vec<String> {
+    let bases = seen.outline.chains.iter().filter(|c| c.base.is_some());
+    let wanted = |hook: Hook| {
+        let of = |map: &std::collections::BTreeMap<Hook, String>| usize::from(map.contains_key(&hook));
+        of(&seen.held.confirmed) + of(&seen.held.candidate)
+    };
+    bases
+        .filter_map(|chain| {
+            let hook = chain.base.as_ref()?.hook;
+            let extra = chain.rules.len().checked_sub(wanted(hook)).filter(|&n| n > 0)?;
+            Some(format!("chain {}: extra: {extra} rules that no revision has", chain.name))
+        })
+        .collect()
+}
+
+fn foreign_table(foreign: &Foreign) -> ForeignTable {
+    ForeignTable {
+        table: foreign.id.to_string(),
+        filters: foreign.filters.iter().map(|h| rolewall_control::frame::hook_name(*h)).collect(),
+        nat: foreign.has_nat,
+        dormant: foreign.flags.dormant,
+        owned: foreign.flags.owner,
+    }
+}
+
+impl Status {
+    /// 1 where what is held is not what was confirmed.
+    pub(crate) fn exit_code(&self) -> u8 {
+        u8::from(!self.drift.is_empty())
+    }
+
+    pub(crate) fn text(&self) -> String {
+        let revision = self.revision.map(|r| format!(" revision {r}")).unwrap_or_default();
+        let mut lines = vec![match (self.state, self.deadline_s) {
+            ("test", Some(left)) => {
+                let back =
+                    self.previous_revision.map_or("no rules of ours".to_owned(), |p| format!("revision {p}"));
+                format!("test:{revision} is in force for {left} s more, then the kernel returns to {back}")
+            }
+            ("off", _) if self.disabled => {
+                "off: disabled; rolewall enable brings the last confirmed revision back".into()
+            }
+            ("off", _) => "off: no table of ours is in the kernel".into(),
+            (state, _) => format!("{state}:{revision} is in force"),
+        }];
+        if self.amended > 0 {
+            lines.push(format!("amended: {} times, by nodes that joined or left", self.amended));
+        }
+        lines.extend(self.notes.iter().map(|n| format!("note: {n}")));
+        lines.extend(self.drift.iter().map(|d| format!("drift: {d}")));
+        lines.extend(self.foreign.iter().map(ForeignTable::text));
+        lines.join("\n") + "\n"
+    }
+}
+
+impl ForeignTable {
+    fn text(&self) -> String {
+        let hooks = if self.filters.is_empty() {
+            "filters nothing".to_owned()
+        } else {
+            format!("filters {}", self.filters.join(", "))
+        };
+        let nat = if self.nat { ", translates addresses" } else { "" };
+        let asleep = if self.dormant { ", asleep" } else { "" };
+        let owned = if self.owned { ", owned by a process" } else { "" };
+        format!("foreign: table {} {hooks}{nat}{asleep}{owned}", self.table)
+    }
+}

@@ -1,0 +1,153 @@
+//! The vendor's command, by its own name and in every documented form.
+//! Not here: what it does, which is what `rolewall apply` and `rolewall confirm` do.
+
+use super::apply::{Applied, How, apply};
+use super::confirm::{SameSession, confirm};
+use crate::cli::ApplyArgs;
+use crate::failure::Failure;
+use crate::firewall::Firewall;
+use crate::host::Host;
+use rolewall_control::Phase;
+use std::ffi::OsString;
+use std::time::Duration;
+
+/// The name that makes the binary this command.
+pub(crate) const NAME: &str = "voipnow_firewall";
+
+/// A test without options lasts as long as the first edition of the vendor's page says.
+const WINDOW: Duration = Duration::from_secs(600);
+/// A test by `--testmode=true` lasts as long as the later editions say.
+const WINDOW_TESTMODE: Duration = Duration::from_secs(180);
+
+const HELP: &str = "usage: voipnow_firewall                                      test mode, 10 minutes
+       voipnow_firewall ok                                   keep it
+       voipnow_firewall -o apply -t true                     test mode, 3 minutes
+       voipnow_firewall --operation=apply --testmode=false   keep what is in test mode, else apply for good";
+
+/// What was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Test,
+    Ok,
+    Testmode(bool),
+    Help,
+}
+
+pub(crate) fn run(host: &Host, path: &str, arguments: &[OsString]) -> Result<(), Failure> {
+    match form(arguments)? {
+        Form::Help => println!("{HELP}"),
+        Form::Test => {
+            println!("Starting VoipNow firewall configuration...");
+            let applied = test(host, WINDOW)?;
+            println!("Your existing firewall has been saved in {}", saved(&applied));
+            println!("If everything is working, make it final (and remove the safety net) with {path} ok");
+        }
+        Form::Testmode(true) => {
+            let applied = test(host, WINDOW_TESTMODE)?;
+            println!(
+                "Testmode enabled. If everything is working ok, please apply the firewall with {path} --operation=apply --testmode=false"
+            );
+            println!("Your previous firewall has been saved in {}", saved(&applied));
+        }
+        Form::Ok => {
+            println!("Script called with ok option - removing safety net");
+            keep(host)?;
+        }
+        Form::Testmode(false) => keep(host)?,
+    }
+    Ok(())
+}
+
+fn test(host: &Host, window: Duration) -> Result<Applied, Failure> {
+    let applied = apply(host, &arguments_for(Some(window)))?;
+    super::print::applied_notes(&applied);
+    if applied.how == How::Unchanged {
+        eprintln!(
+            "note: revision {} is confirmed and is what would be applied; nothing is under test",
+            applied.revision
+        );
+    }
+    Ok(applied)
+}
+
+/// Confirms what is in test mode, else applies and confirms.
+fn keep(host: &Host) -> Result<(), Failure> {
+    host.live(NAME)?;
+    let phase = Phase::of(Firewall::open()?.look()?.as_ref().map(|seen| &seen.held));
+    if let Phase::Test { .. } = phase {
+        confirm(host, SameSession::Warn)?;
+        return Ok(());
+    }
+    let applied = apply(host, &arguments_for(None))?;
+    super::print::applied_notes(&applied);
+    Ok(())
+}
+
+fn arguments_for(window: Option<Duration>) -> ApplyArgs {
+    ApplyArgs { window, final_: window.is_none(), take_over: false, force: false, rebuild: false }
+}
+
+fn saved(applied: &Applied) -> String {
+    match &applied.saved {
+        Some(path) => path.display().to_string(),
+        None => "place: nothing was changed".to_owned(),
+    }
+}
+
+fn form(arguments: &[OsString]) -> Result<Form, Failure> {
+    let words: Vec<&str> = arguments.iter().map(|a| a.to_str().unwrap_or("?")).collect();
+    match words.as_slice() {
+        [] => return Ok(Form::Test),
+        ["ok"] => return Ok(Form::Ok),
+        ["-h" | "--help"] => return Ok(Form::Help),
+        _ => {}
+    }
+    let (mut operation, mut testmode) = (None, None);
+    let mut rest = words.iter();
+    while let Some(word) = rest.next() {
+        let (key, value) = match word.split_once('=') {
+            Some((key, value)) => (key, Some(value)),
+            None => (*word, rest.next().copied()),
+        };
+        match key {
+            "-o" | "--operation" => operation = value,
+            "-t" | "--testmode" => testmode = value,
+            _ => return Err(unknown(word)),
+        }
+    }
+    match (operation, testmode) {
+        (Some("apply"), Some("true")) => Ok(Form::Testmode(true)),
+        (Some("apply"), Some("false")) => Ok(Form::Testmode(false)),
+        _ => Err(unknown(&words.join(" "))),
+    }
+}
+
+fn unknown(what: &str) -> Failure {
+    Failure::input(format_args!("voipnow_firewall does not know \"{what}\"")).help(HELP)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(words: &[&str]) -> Option<Form> {
+        form(&words.iter().map(OsString::from).collect::<Vec<_>>()).ok()
+    }
+
+    #[test]
+    fn every_documented_form_is_known() {
+        assert_eq!(of(&[]), Some(Form::Test));
+        assert_eq!(of(&["ok"]), Some(Form::Ok));
+        assert_eq!(of(&["-o", "apply", "-t", "true"]), Some(Form::Testmode(true)));
+        assert_eq!(of(&["--operation=apply", "--testmode=true"]), Some(Form::Testmode(true)));
+        assert_eq!(of(&["--operation=apply", "--testmode=false"]), Some(Form::Testmode(false)));
+        assert_eq!(of(&["--operation", "apply", "--testmode", "false"]), Some(Form::Testmode(false)));
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        for words in [&["stop"][..], &["-o", "flush"], &["-o", "apply"], &["-t", "true"], &["ok", "ok"]] {
+            assert_eq!(of(words), None, "{words:?}");
+        }
+    }
+}

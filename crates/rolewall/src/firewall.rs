@@ -1,0 +1,119 @@
+//! Our table in the live kernel: read it, change it, and believe only what it answers.
+//! Not here: when to change it (crate `control`) and to what (crate `policy`).
+
+use crate::failure::{Failure, Kind};
+use rolewall_control::frame::ARMED;
+use rolewall_control::{Change, Held, Phase, Revision};
+use rolewall_kernel::nft::Nft;
+use rolewall_policy::lower::table_id;
+use rolewall_ruleset::delta;
+use rolewall_ruleset::{Generation, Op, Table, TableFlags, TableId, Transaction};
+
+/// A socket to nf_tables, and our table's name.
+#[derive(Debug)]
+pub(crate) struct Firewall {
+    pub(crate) nft: Nft,
+    pub(crate) id: TableId,
+}
+
+/// Our table without the elements of its sets (but those of `armed`), and what it means.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    pub(crate) outline: Table,
+    pub(crate) held: Held,
+}
+
+impl Firewall {
+    pub(crate) fn open() -> Result<Firewall, Failure> {
+        Ok(Firewall { nft: Nft::open()?, id: table_id() })
+    }
+
+    /// What the kernel holds of ours; none if there is no such table.
+    pub(crate) fn look(&mut self) -> Result<Option<Seen>, Failure> {
+        let Some(mut outline) = self.nft.read_outline(&self.id)? else { return Ok(None) };
+        if let Some(armed) = outline.sets.iter_mut().find(|s| s.name == ARMED) {
+            armed.elements = self.nft.read_elements(&self.id, &armed.clone())?;
+        }
+        let held = Held::read(&outline);
+        Ok(Some(Seen { outline, held }))
+    }
+
+    /// One generation as the kernel holds it, elements included.
+    pub(crate) fn read_generation(&mut self, seen: &Seen, revision: Revision) -> Result<Generation, Failure> {
+        let prefix = |name: &str| Revision::of_name(name) == Some(revision);
+        let mut sets: Vec<_> = seen.outline.sets.iter().filter(|s| prefix(&s.name)).cloned().collect();
+        for set in sets.iter_mut().filter(|s| !s.flags.dynamic) {
+            set.elements = self.nft.read_elements(&self.id, set)?;
+        }
+        let regular = seen.outline.chains.iter().filter(|c| c.base.is_none() && prefix(&c.name));
+        let leads = if seen.held.candidate_revision() == Some(revision) {
+            &seen.held.candidate
+        } else {
+            &seen.held.confirmed
+        };
+        let entries = leads.iter().map(|(hook, entry)| (*hook, entry.clone())).collect();
+        Ok(Generation { sets, chains: regular.cloned().collect(), entries })
+    }
+
+    /// The first transaction of a change: the one that packets see.
+    pub(crate) fn make_visible(
+        &mut self,
+        change: &Change,
+        besides: &[(TableId, TableFlags)],
+    ) -> Result<(), Failure> {
+        let mut transaction = change.visible();
+        transaction.ops.extend(besides.iter().map(|(table, flags)| Op::SetTableFlags(table, *flags)));
+        self.commit(&transaction)
+    }
+
+    /// The second: what nobody reaches any more goes.
+    pub(crate) fn tidy(&mut self, change: &Change) -> Result<(), Failure> {
+        match change.tidy() {
+            Some(transaction) => self.commit(&transaction),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn commit(&mut self, transaction: &Transaction<'_>) -> Result<(), Failure> {
+        Ok(self.nft.commit(transaction)?)
+    }
+
+    /// Refuses to believe that a generation is in force before the readback shows it.
+    pub(crate) fn verify(&mut self, revision: Revision, wanted: &Generation) -> Result<(), Failure> {
+        let seen = self.look()?;
+        let in_force = Phase::of(seen.as_ref().map(|s| &s.held)).in_force();
+        let Some(seen) = seen.filter(|_| in_force == Some(revision)) else {
+            return Err(not_there(revision, &["packets are not led to it".to_owned()]));
+        };
+        let held = self.read_generation(&seen, revision)?;
+        let differences = generation_differences(&held, wanted);
+        if differences.is_empty() { Ok(()) } else { Err(not_there(revision, &differences)) }
+    }
+}
+
+/// In words, what of a generation is missing, extra or other than wanted.
+pub(crate) fn generation_differences(held: &Generation, wanted: &Generation) -> Vec<String> {
+    let (held, wanted) = (as_table(held), as_table(wanted));
+    if delta::same(&held, &wanted) {
+        return Vec::new();
+    }
+    delta::differences(&held, &wanted).iter().map(ToString::to_string).collect()
+}
+
+/// A generation as a table of its own, for comparison.
+pub(crate) fn as_table(generation: &Generation) -> Table {
+    let id = table_id();
+    let mut table = Table::new(id.family, &id.name);
+    table.sets = generation.sets.clone();
+    table.chains = generation.chains.clone();
+    table
+}
+
+fn not_there(revision: Revision, differences: &[String]) -> Failure {
+    let what = format!(
+        "revision {revision} was loaded and the kernel holds something else:\n  {}",
+        differences.join("\n  ")
+    );
+    Failure::new(Kind::Refused, what)
+        .help("what was in force before is in force again; rolewall status shows it")
+}

@@ -1,0 +1,145 @@
+//! A revision as a file: the very batch that Linux takes, with a line before it that says what it is.
+//! Not here: when which file is written.
+//!
+//! The bytes need nothing but a socket to be loaded, so that nothing can be missing at boot; and they
+//! decode to the ruleset again, so that drift is a comparison.
+
+use super::{Store, write_atomically};
+use crate::failure::{Failure, Kind, file_failure};
+use rolewall_control::{Change, Held, Revision};
+use rolewall_kernel::nft::batch;
+use rolewall_policy::lower::table_id;
+use rolewall_ruleset::{Generation, Table};
+use sha2::{Digest, Sha256};
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+/// Which of the two files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Being tested; never loaded at boot.
+    Candidate,
+    /// Loaded at boot.
+    Confirmed,
+}
+
+impl Stage {
+    fn file_name(self) -> &'static str {
+        match self {
+            Stage::Candidate => "candidate.rules",
+            Stage::Confirmed => "confirmed.rules",
+        }
+    }
+}
+
+/// A revision read from its file.
+#[derive(Debug, Clone)]
+pub(crate) struct Artefact {
+    pub(crate) revision: Revision,
+    pub(crate) table: Table,
+}
+
+impl Artefact {
+    /// Its generation, to be led to in a table that is there.
+    pub(crate) fn generation(&self) -> Generation {
+        let regular = self.table.chains.iter().filter(|c| c.base.is_none()).cloned().collect();
+        let sets = self.table.sets.iter().filter(|s| Revision::of_name(&s.name).is_some()).cloned().collect();
+        let entries = Held::read(&self.table).confirmed.into_iter().collect();
+        Generation { sets, chains: regular, entries }
+    }
+}
+
+const MAGIC: &str = "rolewall-ruleset 1";
+
+impl Store {
+    /// Writes a generation as the table that holds it alone, confirmed.
+    pub(crate) fn write_artefact(
+        &self,
+        stage: Stage,
+        revision: Revision,
+        generation: &Generation,
+    ) -> Result<(), Failure> {
+        let id = table_id();
+        let load = Change::load(&id, None, generation.clone());
+        let batch = batch::encode(&load.visible()).map_err(Failure::from)?;
+        let mut bytes = header(revision, &batch).into_bytes();
+        bytes.extend_from_slice(&batch);
+        write_atomically(&self.path(stage.file_name()), &bytes)
+    }
+
+    /// The candidate's file becomes the confirmed one.
+    pub(crate) fn promote(&self) -> Result<(), Failure> {
+        let (from, to) = (self.path(Stage::Candidate.file_name()), self.path(Stage::Confirmed.file_name()));
+        fs::rename(&from, &to).map_err(|e| file_failure("rename", &from, &e))?;
+        let directory = fs::File::open(self.path("")).and_then(|d| d.sync_all());
+        directory.map_err(|e| file_failure("sync", &to, &e))
+    }
+
+    pub(crate) fn discard_candidate(&self) -> Result<(), Failure> {
+        let path = self.path(Stage::Candidate.file_name());
+        match fs::remove_file(&path) {
+            Err(e) if e.kind() != ErrorKind::NotFound => Err(file_failure("remove", &path, &e)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The revision that a file holds, without reading the whole.
+    pub(crate) fn artefact_revision(&self, stage: Stage) -> Option<Revision> {
+        use std::io::{BufRead, BufReader};
+        let file = fs::File::open(self.path(stage.file_name())).ok()?;
+        let mut line = String::new();
+        BufReader::with_capacity(256, file).read_line(&mut line).ok()?;
+        parse_header(line.trim_end()).map(|(revision, _, _)| revision)
+    }
+
+    /// The revision in a file; none if there is no such file.
+    pub(crate) fn artefact(&self, stage: Stage) -> Result<Option<Artefact>, Failure> {
+        let path = self.path(stage.file_name());
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(file_failure("read", &path, &e)),
+        };
+        parse(&path, &bytes).map(Some)
+    }
+}
+
+fn parse(path: &Path, bytes: &[u8]) -> Result<Artefact, Failure> {
+    let damaged = |what: &str| {
+        Failure::new(Kind::Host, format_args!("{} is damaged: {what}", path.display()))
+            .help("rolewall apply makes a new one from settings and inventory")
+    };
+    let end = bytes.iter().position(|&b| b == b'\n').ok_or_else(|| damaged("it has no first line"))?;
+    let line = std::str::from_utf8(&bytes[..end]).map_err(|_| damaged("its first line is not text"))?;
+    let (revision, len, sum) = parse_header(line).ok_or_else(|| damaged("its first line is not ours"))?;
+    let batch = &bytes[end + 1..];
+    if batch.len() != len {
+        return Err(damaged(&format!("{} bytes where its first line says {len}", batch.len())));
+    }
+    if checksum(batch) != sum {
+        return Err(damaged("its checksum is wrong"));
+    }
+    let table = batch::decode(batch).map_err(|e| damaged(&e.to_string()))?;
+    Ok(Artefact { revision, table })
+}
+
+fn header(revision: Revision, batch: &[u8]) -> String {
+    format!("{MAGIC} revision={revision} bytes={} sha256={}\n", batch.len(), checksum(batch))
+}
+
+fn parse_header(line: &str) -> Option<(Revision, usize, &str)> {
+    let mut words = line.strip_prefix(MAGIC)?.split_whitespace();
+    let revision = words.next()?.strip_prefix("revision=")?.parse().ok()?;
+    let len = words.next()?.strip_prefix("bytes=")?.parse().ok()?;
+    let sum = words.next()?.strip_prefix("sha256=")?;
+    Some((Revision(revision), len, sum))
+}
+
+pub(crate) fn checksum(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    Sha256::digest(bytes).iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}

@@ -1,0 +1,127 @@
+//! The firewall that was there before: saved to a file that its own tool restores, and a copy with a
+//! checksum in the state directory.
+//! Not here: the way back, which needs neither file; the kernel keeps the previous generation.
+
+use super::artefact::checksum;
+use super::{Store, write_atomically};
+use crate::failure::{Failure, file_failure};
+use crate::firewall::{Firewall, Seen};
+use crate::foreign::Foreign;
+use crate::host::Host;
+use rolewall_control::frame::base_chain;
+use rolewall_control::{Phase, Revision};
+use rolewall_ruleset::{Table, text};
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Tables that iptables keeps in nf_tables under its own names.
+const IPTABLES_NAMES: [&str; 5] = ["filter", "nat", "mangle", "raw", "security"];
+const IPTABLES_SAVE: [&str; 2] = ["/usr/sbin/iptables-save", "/sbin/iptables-save"];
+const IP6TABLES_SAVE: [&str; 2] = ["/usr/sbin/ip6tables-save", "/sbin/ip6tables-save"];
+const NFT: [&str; 2] = ["/usr/sbin/nft", "/sbin/nft"];
+
+impl Store {
+    /// Saves what is in force. Returns the file that the operator is told of.
+    pub(crate) fn save_previous(
+        &self,
+        host: &Host,
+        firewall: &mut Firewall,
+        seen: Option<&Seen>,
+        foreign: &[Foreign],
+    ) -> Result<PathBuf, Failure> {
+        let text = previous(firewall, seen, foreign)?;
+        let copy = format!("# sha256 of the rest: {}\n{text}", checksum(text.as_bytes()));
+        write_atomically(&self.path("previous.saved"), copy.as_bytes())?;
+        write_exclusively(&host.path("/tmp"), &text)
+    }
+}
+
+fn previous(firewall: &mut Firewall, seen: Option<&Seen>, foreign: &[Foreign]) -> Result<String, Failure> {
+    let is_iptables = |f: &Foreign| IPTABLES_NAMES.contains(&f.id.name.as_str());
+    let (theirs, others): (Vec<_>, Vec<_>) = foreign.iter().partition(|f| is_iptables(f));
+    if has_legacy_rules() || (!theirs.is_empty() && others.is_empty() && seen.is_none()) {
+        return by_iptables();
+    }
+    if !foreign.is_empty() {
+        return by_nft();
+    }
+    match seen {
+        Some(seen) => Ok(with_header("nft -f", &text::table(&own_table(firewall, seen)?))),
+        None => Ok(with_header("nft -f", "# nothing was in force\n")),
+    }
+}
+
+/// Rules of the old iptables are invisible to nf_tables.
+fn has_legacy_rules() -> bool {
+    ["/proc/net/ip_tables_names", "/proc/net/ip6_tables_names"]
+        .iter()
+        .any(|path| fs::read_to_string(path).is_ok_and(|names| !names.trim().is_empty()))
+}
+
+fn by_iptables() -> Result<String, Failure> {
+    let v4 = output(&IPTABLES_SAVE, &[])?;
+    let v6 = output(&IP6TABLES_SAVE, &[])?;
+    let as_comment: String = v6.lines().map(|line| format!("#ip6 {line}\n")).collect();
+    let hint = "# IPv6: sed -n 's/^#ip6 //p' THIS-FILE | ip6tables-restore\n";
+    Ok(format!("{}{as_comment}", with_header("iptables-restore <", &format!("{hint}{v4}"))))
+}
+
+fn by_nft() -> Result<String, Failure> {
+    Ok(with_header("nft -f", &format!("flush ruleset\n{}", output(&NFT, &["list", "ruleset"])?)))
+}
+
+fn with_header(tool: &str, body: &str) -> String {
+    format!("# restores with: {tool} THIS-FILE\n{body}")
+}
+
+/// Our table as it would be were nothing under test.
+fn own_table(firewall: &mut Firewall, seen: &Seen) -> Result<Table, Failure> {
+    let mut table = Table::new(firewall.id.family, &firewall.id.name);
+    let revision: Option<Revision> = Phase::of(Some(&seen.held)).confirmed();
+    if let Some(revision) = revision {
+        let generation = firewall.read_generation(seen, revision)?;
+        let leads = seen.held.confirmed.iter().map(|(hook, entry)| base_chain(*hook, None, Some(entry)));
+        table.sets = generation.sets;
+        table.chains = leads.chain(generation.chains).collect();
+    }
+    Ok(table)
+}
+
+/// `/tmp` is everybody's: the file must be new, ours, and not behind a link.
+fn write_exclusively(directory: &Path, text: &str) -> Result<PathBuf, Failure> {
+    fs::create_dir_all(directory).map_err(|e| file_failure("make", directory, &e))?;
+    let plain = directory.join(format!("iptables.{}", std::process::id()));
+    let others = (1..100).map(|n| plain.with_extension(format!("{}.{n}", std::process::id())));
+    for path in std::iter::once(plain.clone()).chain(others) {
+        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
+            Ok(mut file) => {
+                file.write_all(text.as_bytes()).map_err(|e| file_failure("write", &path, &e))?;
+                return Ok(path);
+            }
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
+            Err(e) => return Err(file_failure("make", &path, &e)),
+        }
+    }
+    Err(Failure::host(format_args!("{} and a hundred names beside it are taken", plain.display())))
+}
+
+/// What one of the system's own tools prints. Nothing of our environment reaches it.
+fn output(programs: &[&str], arguments: &[&str]) -> Result<String, Failure> {
+    let found = programs.iter().find(|p| Path::new(p).exists());
+    let program = found.ok_or_else(|| {
+        Failure::host(format_args!(
+            "the firewall in force is not ours, and {} is not here to save it",
+            programs[0]
+        ))
+        .help("apt-get install nftables iptables")
+    })?;
+    let output = Command::new(program).args(arguments).env_clear().output().map_err(Failure::host)?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(Failure::host(format_args!("{program}: {}: {}", output.status, said.trim())));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
