@@ -30,11 +30,11 @@ pub enum NotPossible {
 
 /// A step, holding what its transactions borrow.
 #[derive(Debug, Clone)]
-pub struct Change {
+pub struct Change<'g> {
     table: Table,
     create_table: bool,
     delete_table: bool,
-    generation: Option<Generation>,
+    generation: Option<&'g Generation>,
     /// Elements of `armed` that must still be alive, or the step is refused by the kernel.
     must_be_alive: bool,
     disarm: bool,
@@ -46,14 +46,14 @@ pub struct Change {
     surplus_hooks: Vec<Hook>,
 }
 
-impl Change {
+impl<'g> Change<'g> {
     /// Puts a candidate in force for `window`; what is confirmed stays beside it.
     pub fn start_test(
         table: &TableId,
         held: Option<&Held>,
-        candidate: Generation,
+        candidate: &'g Generation,
         window: Duration,
-    ) -> Change {
+    ) -> Change<'g> {
         let none = Held::default();
         let now = held.unwrap_or(&none);
         let entries: BTreeMap<Hook, String> = candidate.entries.iter().cloned().collect();
@@ -67,7 +67,7 @@ impl Change {
     }
 
     /// Makes the candidate the ruleset. The kernel refuses it once the deadline has passed.
-    pub fn confirm(table: &TableId, held: Option<&Held>) -> Result<Change, NotPossible> {
+    pub fn confirm(table: &TableId, held: Option<&Held>) -> Result<Change<'g>, NotPossible> {
         let (held, candidate) = under_test(held)?;
         let mut change = Change::on(table, Some(held));
         change.lead(held, &BTreeMap::new(), &held.candidate);
@@ -79,7 +79,7 @@ impl Change {
     }
 
     /// Returns to what was in force before the test, or tidies up after the kernel has.
-    pub fn revert(table: &TableId, held: Option<&Held>) -> Result<Change, NotPossible> {
+    pub fn revert(table: &TableId, held: Option<&Held>) -> Result<Change<'g>, NotPossible> {
         let held = match (Phase::of(held), held) {
             (Phase::Test { .. } | Phase::Expired { .. }, Some(held)) => held,
             _ => return Err(NotPossible::NoTest),
@@ -98,7 +98,7 @@ impl Change {
     }
 
     /// Puts a generation in force at once, whatever was: at boot, and when ours is enabled again.
-    pub fn load(table: &TableId, held: Option<&Held>, generation: Generation) -> Change {
+    pub fn load(table: &TableId, held: Option<&Held>, generation: &'g Generation) -> Change<'g> {
         let none = Held::default();
         let now = held.unwrap_or(&none);
         let entries: BTreeMap<Hook, String> = generation.entries.iter().cloned().collect();
@@ -112,13 +112,13 @@ impl Change {
     }
 
     /// Removes generations that no packet is led to, which a killed run left behind; none if there are none.
-    pub fn clear_unreached(table: &TableId, held: &Held) -> Option<Change> {
+    pub fn clear_unreached(table: &TableId, held: &Held) -> Option<Change<'g>> {
         let mut change = Change::on(table, Some(held));
         change.surplus = held.parts_but(&[held.confirmed_revision(), held.candidate_revision()]);
         change.tidy().is_some().then_some(change)
     }
 
-    fn on(table: &TableId, held: Option<&Held>) -> Change {
+    fn on(table: &TableId, held: Option<&Held>) -> Change<'g> {
         Change {
             table: Table::new(table.family, &table.name),
             create_table: held.is_none(),
@@ -157,7 +157,7 @@ impl Change {
             ops.push(Op::AddTable(&self.table));
             ops.push(Op::AddSet(id, &self.armed));
         }
-        if let Some(generation) = &self.generation {
+        if let Some(generation) = self.generation {
             add_generation(id, generation, &mut ops);
         }
         self.arming(&mut ops);
@@ -216,11 +216,11 @@ fn under_test(held: Option<&Held>) -> Result<(&Held, Revision), NotPossible> {
 
 /// A generation's sets, chains, elements and rules, in an order in which each refers only to what is there.
 fn add_generation<'a>(id: &'a TableId, generation: &'a Generation, ops: &mut Vec<Op<'a>>) {
-    ops.extend(generation.sets.iter().map(|set| Op::AddSet(id, set)));
-    ops.extend(generation.chains.iter().map(|chain| Op::AddChain(id, chain)));
-    let filled = generation.sets.iter().filter(|set| !set.elements.is_empty());
+    ops.extend(generation.parts.sets.iter().map(|set| Op::AddSet(id, set)));
+    ops.extend(generation.parts.chains.iter().map(|chain| Op::AddChain(id, chain)));
+    let filled = generation.parts.sets.iter().filter(|set| !set.elements.is_empty());
     ops.extend(filled.map(|set| Op::AddElements(id, set, &set.elements, IfThere::Keep)));
-    for chain in &generation.chains {
+    for chain in &generation.parts.chains {
         ops.extend(chain.rules.iter().map(|rule| Op::AddRule(id, &chain.name, rule)));
     }
 }

@@ -149,21 +149,8 @@ fn every_rule_that_nft_loads_is_read_and_sent_again_as_the_same() {
 
 /// The two tables of a listing, without their names and what is left of lifetimes.
 fn halves(listing: &str) -> (String, String) {
-    let at = listing.find("table inet copy").unwrap();
-    let body = |s: &str| s.split_once('\n').unwrap().1.trim().lines().map(no_expiry).collect::<Vec<_>>().join("\n");
-    (body(&listing[..at]), body(&listing[at..]))
-}
-
-fn no_expiry(line: &str) -> String {
-    let mut words = Vec::new();
-    let mut rest = line.split(' ').peekable();
-    while let Some(word) = rest.next() {
-        if word == "expires" {
-            let value = rest.next().unwrap_or("");
-            if value.ends_with(',') { words.push(","); }
-        } else {
-            words.push(word);
-        }
-    }
-    words.join(" ")
+    let listing = support::without_expiry(listing);
+    let (first, second) = listing.split_at(listing.find("table inet copy").unwrap());
+    let body = |s: &str| s.split_once('\n').unwrap().1.trim().to_owned();
+    (body(first), body(second))
 }

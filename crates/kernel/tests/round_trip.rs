@@ -125,15 +125,15 @@ fn sets() -> Vec<Set> {
         ], ..set("with_statements", &[Ipv4Addr], vec![]) },
         Set { exprs: vec![Expr::Counter { packets: 0, bytes: 0 }], ..set("counted", &[InetService], vec![]) },
         map(Set { flags: dynamic, timeout_ms: Some(60_000), size: Some(65_535), ..set("learned", &[Ipv4Addr], vec![]) }, &[InetService]),
-        Set { flags: SetFlags { constant: true, ..SetFlags::default() }, ..set("constant", &[CtState], vec![
+        Set { flags: SetFlags { constant: true, ..SetFlags::default() }, size: Some(2), ..set("fixed", &[CtState], vec![
             Element::key(&[2, 0, 0, 0]), Element::key(&[4, 0, 0, 0]),
         ]) },
-        set("ether", &[EtherAddr], vec![Element::key(&[0, 1, 2, 3, 4, 5])]),
+        set("macs", &[EtherAddr], vec![Element::key(&[0, 1, 2, 3, 4, 5])]),
         set("ether_types", &[EtherType], vec![Element::key(&[8, 0])]),
-        set("icmp", &[IcmpType], vec![Element::key(&[8])]),
-        set("icmp6", &[Icmpv6Type], vec![Element::key(&[128])]),
+        set("icmp_types", &[IcmpType], vec![Element::key(&[8])]),
+        set("icmp6_types", &[Icmpv6Type], vec![Element::key(&[128])]),
         set("tcp_flags", &[TcpFlag], vec![Element::key(&[2])]),
-        set("pkt", &[PktType], vec![Element::key(&[1])]),
+        set("pkts", &[PktType], vec![Element::key(&[1])]),
         set("kinds", &[FibAddrType], vec![Element::key(&[2, 0, 0, 0])]),
         set("interfaces", &[IfIndex], vec![Element::key(&[1, 0, 0, 0])]),
         set("users", &[DataType::Other { id: 24, len: 4 }], vec![Element::key(&[0, 0, 0, 0])]),
@@ -336,6 +336,8 @@ fn nft_prints_what_we_load_and_takes_it_again() {
         // Loads that nothing follows have no words in nft; every_slot and every_meta stay out, and what
         // nft 1.0.6 prints in a way that it does not read again.
         table.chains[1].rules.retain(|r| matches!(r.exprs.last(), Some(Expr::Verdict(_) | Expr::Lookup { .. } | Expr::Log { .. } | Expr::Reject(_) | Expr::Dynset { .. })));
+        // nft 1.0.6 has no word for an element that never expires in a set whose others do.
+        table.sets.iter_mut().find(|s| s.name == "defaulted").unwrap().elements.pop();
         let mut nft = Nft::open().unwrap();
         nft.commit(&creation(&table)).unwrap();
         let ours = nft.read_table(&table.id).unwrap().unwrap();
@@ -343,17 +345,13 @@ fn nft_prints_what_we_load_and_takes_it_again() {
         support::nft_command(&["flush", "ruleset"], "");
         nft_load(&listing);
         let theirs = nft.read_table(&table.id).unwrap().unwrap();
-        assert_eq!(nft_list_without_expiry(&nft_list()), nft_list_without_expiry(&listing));
+        let (again, listing) = (support::without_expiry(&nft_list()), support::without_expiry(&listing));
+        for (again, line) in again.lines().zip(listing.lines()) {
+            assert_eq!(again, line);
+        }
+        assert_eq!(again, listing);
         assert_same(&normal(theirs), &normal(ours));
     });
-}
-
-fn nft_list_without_expiry(listing: &str) -> String {
-    let words = listing.split(' ').scan(false, |skip, word| {
-        let skipped = std::mem::replace(skip, word == "expires");
-        Some(if skipped { word.trim_matches(|c: char| c.is_ascii_alphanumeric()) } else { word })
-    });
-    words.collect::<Vec<_>>().join(" ")
 }
 
 #[test]

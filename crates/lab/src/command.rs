@@ -1,27 +1,22 @@
-//! A command in a host: its network, processes, mounts and files; with a timeout, its output captured.
+//! A command for a host: its network, processes, mounts and files; with a timeout, its output captured.
 //! Not here: which commands; and no shell is put between.
 
 use crate::host::Host;
 use crate::init::{Init, InitError};
 use crate::ip::tool_path;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use crate::running::{Capture, Running};
 use rustix::fs::{MemfdFlags, memfd_create};
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Seek, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 /// How long a command may take where nothing else is said.
 const TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How long output may still come after a command has ended. Only a process that it left behind and that
-/// holds its output makes this time matter.
-const OUTPUT_GRACE: Duration = Duration::from_millis(200);
 
 /// Variables that tell of the session in which this process runs, which is no session of the host.
 const SESSION_VARIABLES: [&str; 4] = ["SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY", "SSH_AUTH_SOCK"];
@@ -51,18 +46,6 @@ pub struct Finished {
     pub stderr: Vec<u8>,
     /// From start to end.
     pub took: Duration,
-}
-
-/// A command that runs; killed when dropped, with the processes of its group.
-#[derive(Debug)]
-pub struct Running {
-    command: String,
-    child: Child,
-    started: Instant,
-    stdout: Capture,
-    stderr: Capture,
-    /// Process 1 of the host cannot be waited for before this child is.
-    _init: Arc<Init>,
 }
 
 /// Why a command did not run, or not as wanted.
@@ -98,7 +81,7 @@ pub enum CommandError {
         /// What it had printed as errors.
         stderr: String,
     },
-    /// It ended with something other than success ([`Finished::ok`]).
+    /// It ended with something other than success ([`Finished::ok`]), or too early ([`Running::wait_for`]).
     #[error("{command}: {status}; stdout: {stdout:?}; stderr: {stderr:?}")]
     Failed {
         /// The host and the command line.
@@ -176,8 +159,8 @@ impl<'h> HostCommand<'h> {
         let stdin = self.stdin.take().map_or(Ok(Stdio::null()), prepared_input);
         let stdin = stdin.map_err(|source| io_error(&line, "preparing its input", source))?;
         let (mut child, init) = self.start(stdin)?;
-        let (stdout, stderr) = (Capture::of(child.stdout.take()), Capture::of(child.stderr.take()));
-        Ok(Running { command: line, child, started: Instant::now(), stdout, stderr, _init: init })
+        let stdout = Capture::of(child.stdout.take());
+        Ok(Running::new(line, child, stdout, init))
     }
 
     /// Starts it, and leaves its stdin and stdout to the caller.
@@ -185,9 +168,7 @@ impl<'h> HostCommand<'h> {
         let command = self.line();
         let (mut child, init) = self.start(Stdio::piped())?;
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
-        let stderr = Capture::of(child.stderr.take());
-        let started = Instant::now();
-        let running = Running { command, child, started, stdout: Capture::default(), stderr, _init: init };
+        let running = Running::new(command, child, Capture::default(), init);
         match (stdin, stdout) {
             (Some(stdin), Some(stdout)) => Ok((running, stdin, stdout)),
             _ => unreachable!("both were asked to be pipes"),
@@ -237,120 +218,6 @@ impl Finished {
     }
 }
 
-impl Running {
-    /// Its process id, as this process sees it; inside the host it has another.
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
-    /// Whether it still runs.
-    pub fn is_alive(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(None))
-    }
-
-    /// Sends it, and the processes of its group, a signal.
-    pub fn signal(&mut self, signal: Signal) -> io::Result<()> {
-        // A child that was waited for may have passed its number on.
-        if !self.is_alive() {
-            return Ok(());
-        }
-        kill_process_group(Pid::from_child(&self.child), signal).map_err(io::Error::from)
-    }
-
-    /// What it has printed so far.
-    pub fn stdout(&self) -> String {
-        self.stdout.text()
-    }
-
-    /// What it has printed so far as errors.
-    pub fn stderr(&self) -> String {
-        self.stderr.text()
-    }
-
-    /// Waits until it has printed `text`, on stdout or stderr.
-    pub fn wait_for(&mut self, text: &str, timeout: Duration) -> Result<(), CommandError> {
-        let deadline = Instant::now() + timeout;
-        loop {
-            let ended = !self.is_alive();
-            if self.stdout().contains(text) || self.stderr().contains(text) {
-                return Ok(());
-            }
-            if ended || Instant::now() >= deadline {
-                return Err(self.timed_out(timeout));
-            }
-            std::thread::sleep(Duration::from_millis(2));
-        }
-    }
-
-    /// Waits for its end; kills it if that does not come within `timeout`.
-    pub fn wait(mut self, timeout: Duration) -> Result<Finished, CommandError> {
-        let ended = await_exit(&mut self.child, timeout);
-        let Some(status) = ended.map_err(|source| io_error(&self.command, "waiting for it", source))? else {
-            return Err(self.timed_out(timeout));
-        };
-        let took = self.started.elapsed();
-        let grace = Instant::now() + OUTPUT_GRACE;
-        let (stdout, stderr) = (self.stdout.finish(grace), self.stderr.finish(grace));
-        Ok(Finished { command: std::mem::take(&mut self.command), status, stdout, stderr, took })
-    }
-
-    fn timed_out(&self, timeout: Duration) -> CommandError {
-        let (stdout, stderr) = (self.stdout(), self.stderr());
-        CommandError::Timeout { command: self.command.clone(), timeout, stdout, stderr }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.signal(Signal::KILL);
-        let _ = self.child.wait();
-    }
-}
-
-/// What a pipe has brought so far, read by a thread of its own that ends with the pipe.
-#[derive(Debug, Clone, Default)]
-struct Capture(Arc<Mutex<Captured>>);
-
-#[derive(Debug, Default)]
-struct Captured {
-    bytes: Vec<u8>,
-    ended: bool,
-}
-
-impl Capture {
-    fn of(pipe: Option<impl Read + Send + 'static>) -> Capture {
-        let capture = Capture::default();
-        let Some(pipe) = pipe else { return capture };
-        let filled = capture.clone();
-        std::thread::spawn(move || filled.fill(pipe));
-        capture
-    }
-
-    fn fill(&self, mut pipe: impl Read) {
-        let mut buffer = vec![0; 16 * 1024];
-        while let Ok(count @ 1..) = pipe.read(&mut buffer) {
-            self.lock().bytes.extend_from_slice(&buffer[..count]);
-        }
-        self.lock().ended = true;
-    }
-
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.lock().bytes).into_owned()
-    }
-
-    /// All that comes until the pipe ends, or until `deadline`.
-    fn finish(&self, deadline: Instant) -> Vec<u8> {
-        while !self.lock().ended && Instant::now() < deadline {
-            std::thread::sleep(Duration::from_micros(200));
-        }
-        std::mem::take(&mut self.lock().bytes)
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Captured> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// Input in memory: no thread is needed that writes it to a pipe while the command may print.
 fn prepared_input(input: Vec<u8>) -> io::Result<Stdio> {
     let mut file = File::from(memfd_create("stdin", MemfdFlags::CLOEXEC)?);
@@ -359,34 +226,6 @@ fn prepared_input(input: Vec<u8>) -> io::Result<Stdio> {
     Ok(Stdio::from(OwnedFd::from(file)))
 }
 
-/// The exit status, or nothing if `timeout` passes first.
-fn await_exit(child: &mut Child, timeout: Duration) -> io::Result<Option<ExitStatus>> {
-    let exit = pidfd_open(Pid::from_child(child), PidfdFlags::empty())?;
-    let deadline = Instant::now() + timeout;
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
-        }
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Ok(None);
-        }
-        wait_readable(&exit, left)?;
-    }
-}
-
-/// Waits until there is something to read, or until `timeout` has passed.
-pub(crate) fn wait_readable(fd: &impl std::os::fd::AsFd, timeout: Duration) -> io::Result<bool> {
-    let mut fds = [PollFd::new(fd, PollFlags::IN)];
-    let timeout = Timespec::try_from(timeout).map_err(io::Error::other)?;
-    match poll(&mut fds, Some(&timeout)) {
-        Ok(count) => Ok(count > 0),
-        Err(rustix::io::Errno::INTR) => Ok(false),
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn io_error(command: &str, doing: &'static str, source: io::Error) -> CommandError {
+pub(crate) fn io_error(command: &str, doing: &'static str, source: io::Error) -> CommandError {
     CommandError::Io { command: command.to_owned(), doing, source }
 }
-

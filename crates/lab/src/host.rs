@@ -5,9 +5,9 @@ use crate::command::HostCommand;
 use crate::init::{FILES, Init, InitError};
 use crate::ip::{self, IpError};
 use crate::lab::LabError;
-use crate::rolewall_kernel_interim::netns::{NetNs, NetNsError};
 use crate::spec::{HostSpec, Plug};
 use crate::sysctl;
+use rolewall_kernel::{NetNs, NetNsError};
 use std::ffi::OsStr;
 use std::fs::Permissions;
 use std::io;
@@ -105,7 +105,8 @@ impl Host {
         self.in_namespace(|| sysctl::write(key, value))?.map_err(refuse)
     }
 
-    /// A command to run in the host: its network, processes, mounts and files.
+    /// A command to run in the host: its network and processes, its own `/run`, `/proc` and `/sys`. All other
+    /// files are the machine's; a program that would write to them needs to be pointed to [`Host::files`].
     pub fn command(&self, program: impl AsRef<OsStr>) -> HostCommand<'_> {
         HostCommand::new(self, program.as_ref())
     }
@@ -150,6 +151,12 @@ impl Host {
     pub(crate) fn write_private(&self, path: &str, content: &str) -> Result<(), FileError> {
         let file = self.outside(Path::new(path))?;
         self.write_at(Path::new(path), &file, content.as_bytes(), 0o600)
+    }
+
+    /// Reads a file of the lab's own for the host.
+    pub(crate) fn read_private(&self, path: &str) -> Result<String, FileError> {
+        let file = self.outside(Path::new(path))?;
+        std::fs::read_to_string(file).map_err(|source| self.file_error("reading", Path::new(path), source))
     }
 
     pub(crate) fn init(&self) -> Result<Arc<Init>, InitError> {

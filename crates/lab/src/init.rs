@@ -6,14 +6,14 @@
 //! process of that PID namespace; with the last of them the mount namespace and its tmpfs go.
 
 use crate::ip::tool_path;
-use crate::rolewall_kernel_interim::netns::{NetNs, NetNsError};
+use rolewall_kernel::{NetNs, NetNsError};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space};
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::{Path, PathBuf};
 use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -82,7 +82,9 @@ impl Init {
         let pipe = process.stdin.take();
         let opened = await_ready(&mut process).and_then(|()| open_namespaces(process.id()));
         match opened {
-            Ok((pid_namespace, mount_namespace)) => Ok(Init { process, pipe, pid_namespace, mount_namespace }),
+            Ok((pid_namespace, mount_namespace)) => {
+                Ok(Init { process, pipe, pid_namespace, mount_namespace })
+            }
             Err(error) => {
                 drop(pipe);
                 let _ = process.kill().and_then(|()| process.wait());

@@ -1,7 +1,7 @@
 //! The `ip` command of iproute2 inside a namespace: one process for a whole batch of commands.
 //! Not here: which commands; and never a command in the machine's own namespace.
 
-use crate::rolewall_kernel_interim::netns::{NetNs, NetNsError};
+use rolewall_kernel::{NetNs, NetNsError};
 use std::io::{self, Write};
 use std::process::{Child, Command, Stdio};
 

@@ -3,9 +3,9 @@
 
 use crate::host::Host;
 use crate::ip::{self, IpError, tool_path};
-use crate::rolewall_kernel_interim::netns::{NetNs, NetNsError};
 use crate::spec::{HostSpec, Plug};
 use crate::sysctl;
+use rolewall_kernel::{NetNs, NetNsError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
@@ -161,15 +161,21 @@ impl Lab {
             host.in_namespace(|| host.interfaces().try_for_each(sysctl::widen_neighbour_queue))?
                 .map_err(|source| LabError::Sysctl { place: host.place(), source })?;
         }
-        let batches = created.iter().map(|host| ip::start(host.place(), host.namespace(), addresses(host.spec())));
+        let batches =
+            created.iter().map(|host| ip::start(host.place(), host.namespace(), addresses(host.spec())));
         ip::finish_all(batches.collect::<Result<_, _>>()?)?;
         self.hosts.extend(created);
         Ok(())
     }
 
-    /// Takes a host away, its processes and interfaces with it.
+    /// Takes a host away, its processes and interfaces with it. Its links are deleted first: Linux takes a
+    /// namespace down in the background, and until then the host would still answer.
     pub fn remove_host(&mut self, name: &str) -> Result<(), LabError> {
-        self.host(name)?;
+        let host = self.host(name)?;
+        host.power_off();
+        let unplug: String =
+            host.interfaces().map(|interface| format!("link delete {interface}\n")).collect();
+        host.ip(&unplug)?;
         self.hosts.retain(|host| host.name() != name);
         Ok(())
     }
@@ -186,7 +192,11 @@ impl Lab {
             }
             if let Some(plug) = plugs.iter().find(|plug| !self.networks.contains_key(&plug.network)) {
                 let known = self.networks.keys().cloned().collect::<Vec<_>>().join(", ");
-                return Err(LabError::UnknownNetwork { host: name.clone(), network: plug.network.clone(), known });
+                return Err(LabError::UnknownNetwork {
+                    host: name.clone(),
+                    network: plug.network.clone(),
+                    known,
+                });
             }
         }
         Ok(())

@@ -26,12 +26,6 @@
 //! Root (CAP_SYS_ADMIN and CAP_NET_ADMIN), `ip` of iproute2, `sh` and `mount`; for [`Sshd`]
 //! openssh-server and openssh-client. [`ready`] says what is missing.
 
-#[path = "../../kernel/src/netns.rs"]
-mod netns_interim;
-pub mod rolewall_kernel_interim {
-    pub use super::netns_interim as netns;
-}
-
 mod command;
 mod descriptors;
 mod flood;
@@ -41,6 +35,7 @@ mod ip;
 mod lab;
 mod packet;
 mod probe;
+mod running;
 mod serve;
 mod spec;
 mod ssh;
@@ -49,7 +44,7 @@ mod stream;
 mod sysctl;
 mod ticks;
 
-pub use command::{CommandError, Finished, HostCommand, Running};
+pub use command::{CommandError, Finished, HostCommand};
 pub use flood::{Flood, FloodError, FloodReport, FloodSpec, Flows};
 pub use host::{FileError, Host};
 pub use init::InitError;
@@ -57,9 +52,10 @@ pub use ip::IpError;
 pub use lab::{Lab, LabBuilder, LabError, ready};
 pub use packet::{Packet, PacketError};
 pub use probe::{Outcome, Pace, Probe, ProbeError, Shot, Unreachable};
+pub use running::Running;
 pub use serve::{Listen, ServeError, Server};
 pub use spec::{Address, HostSpec, SpecError};
 pub use ssh::{Login, SshError, Sshd};
 pub use storm::{StormReport, StormSpec};
 pub use stream::StreamError;
-pub use ticks::{Gap, Tick, Ticks, Conversation};
+pub use ticks::{Conversation, Gap, Tick, Ticks};

@@ -3,7 +3,7 @@
 
 use crate::descriptors::room_for;
 use crate::host::Host;
-use crate::rolewall_kernel_interim::netns::NetNsError;
+use rolewall_kernel::NetNsError;
 use rustix::buffer::spare_capacity;
 use rustix::event::{EventfdFlags, epoll, eventfd};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -118,7 +118,8 @@ impl Server {
         let stop = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
         let counts = Arc::new(Counts::new(listen));
         let serving = Serving::new(sockets, &stop, Arc::clone(&counts))?;
-        let thread = std::thread::Builder::new().name("lab-server".to_owned()).spawn(move || serving.run())?;
+        let thread =
+            std::thread::Builder::new().name("lab-server".to_owned()).spawn(move || serving.run())?;
         Ok(Server { stop, counts, thread: Some(thread) })
     }
 }
@@ -241,7 +242,8 @@ impl Serving {
         match usize::try_from(token).ok().and_then(|index| self.sockets.get(index)) {
             Some(Socket::Udp(socket, port)) => answer_all(socket, &self.counts, *port),
             Some(Socket::Tcp(listener, port)) => {
-                let accepted: Vec<TcpStream> = std::iter::from_fn(|| listener.accept().ok()).map(|(c, _)| c).collect();
+                let accepted: Vec<TcpStream> =
+                    std::iter::from_fn(|| listener.accept().ok()).map(|(c, _)| c).collect();
                 let port = *port;
                 accepted.into_iter().for_each(|connection| self.adopt(connection, port));
             }

@@ -35,13 +35,17 @@ pub struct Address {
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum SpecError {
     /// Not `ADDRESS/BITS`.
-    #[error("`{text}` is not an address with its prefix length; expected for example 10.20.0.11/16 or fd20::11/64")]
+    #[error(
+        "`{text}` is not an address with its prefix length; expected for example 10.20.0.11/16 or fd20::11/64"
+    )]
     Address {
         /// What was given.
         text: String,
     },
     /// Linux takes no such interface name.
-    #[error("host {host}: `{interface}` cannot name an interface; expected 1 to 15 bytes without blanks and `/`")]
+    #[error(
+        "host {host}: `{interface}` cannot name an interface; expected 1 to 15 bytes without blanks and `/`"
+    )]
     Interface {
         /// The host.
         host: String,
@@ -81,12 +85,16 @@ impl HostSpec {
 
     fn check_interface(&self, interface: &str) -> Result<(), SpecError> {
         let fits = (1..=INTERFACE_BYTES_MAX).contains(&interface.len());
-        let odd = interface.contains(|c: char| c.is_whitespace() || c == '/') || [".", "..", "lo"].contains(&interface);
+        let odd = interface.contains(|c: char| c.is_whitespace() || c == '/')
+            || [".", "..", "lo"].contains(&interface);
         if !fits || odd {
             return Err(SpecError::Interface { host: self.name.clone(), interface: interface.to_owned() });
         }
         if self.plugs.iter().any(|plug| plug.interface == interface) {
-            return Err(SpecError::InterfaceTwice { host: self.name.clone(), interface: interface.to_owned() });
+            return Err(SpecError::InterfaceTwice {
+                host: self.name.clone(),
+                interface: interface.to_owned(),
+            });
         }
         Ok(())
     }

@@ -10,14 +10,17 @@ pub(crate) type Setting = (&'static str, &'static str);
 /// What every host gets before it has interfaces.
 ///
 /// Errors by ICMP are not rate-limited, so that each of many refused probes hears its refusal; ping
-/// sockets are open to every group; addresses are usable at once; TCP asks again at least each second,
-/// so that a session that was cut is seen to come back within one. Where a kernel lacks a key, it is left.
+/// sockets are open to every group; addresses are usable at once; TCP asks again at least each second
+/// (Linux 6.11 and newer), so that a session that was cut is seen to come back within one, and does not give
+/// up in the minutes that a test may cut it for. Where a kernel lacks a key, it is left.
 pub(crate) const HOST: &[Setting] = &[
     ("net.ipv4.ping_group_range", "0 2147483647"),
     ("net.ipv4.icmp_ratelimit", "0"),
     ("net.ipv4.icmp_ratemask", "0"),
     ("net.ipv4.tcp_rto_max_ms", "1000"),
+    ("net.ipv4.tcp_retries2", "255"),
     ("net.ipv6.icmp.ratelimit", "0"),
+    ("net.ipv6.icmp.ratemask", "\n"),
     ("net.ipv6.conf.all.accept_dad", "0"),
     ("net.ipv6.conf.default.accept_dad", "0"),
     ("net.ipv6.conf.default.accept_ra", "0"),
@@ -62,7 +65,18 @@ fn unless_missing(written: io::Result<()>) -> io::Result<()> {
 
 /// `/` where the key has `.`, and the other way round, as sysctl(8) does for names such as `eth0.5`.
 fn path(key: &str) -> PathBuf {
-    let file: String = key.chars().map(|c| if c == '.' { '/' } else if c == '/' { '.' } else { c }).collect();
+    let file: String = key
+        .chars()
+        .map(|c| {
+            if c == '.' {
+                '/'
+            } else if c == '/' {
+                '.'
+            } else {
+                c
+            }
+        })
+        .collect();
     PathBuf::from("/proc/sys").join(file)
 }
 
@@ -70,6 +84,9 @@ fn path(key: &str) -> PathBuf {
 mod tests {
     #[test]
     fn a_key_is_spelled_as_sysctl_spells_it() {
-        assert_eq!(super::path("net.ipv4.conf.eth0/5.forwarding").to_str(), Some("/proc/sys/net/ipv4/conf/eth0.5/forwarding"));
+        assert_eq!(
+            super::path("net.ipv4.conf.eth0/5.forwarding").to_str(),
+            Some("/proc/sys/net/ipv4/conf/eth0.5/forwarding")
+        );
     }
 }

@@ -54,7 +54,8 @@ fn golden() -> PathBuf {
 /// In order.
 fn entries(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
-    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    let mut paths: Vec<PathBuf> =
+        entries.map(|entry| entry.expect("the folder is readable").path()).collect();
     paths.sort();
     paths
 }
@@ -67,7 +68,8 @@ fn source(case: &Path, name: &str) -> Option<Result<Source, Problems>> {
 
 fn sources(case: &Path, folder: &str) -> Result<Vec<Source>, Problems> {
     let files = entries(&case.join(folder)).into_iter();
-    let names = files.map(|path| format!("{folder}/{}", path.file_name().unwrap().to_string_lossy()));
+    let names =
+        files.map(|path| format!("{folder}/{}", path.file_name().unwrap_or_default().to_string_lossy()));
     names.filter_map(|name| source(case, &name)).collect()
 }
 

@@ -9,11 +9,11 @@ use std::collections::BTreeSet;
 const SIX: [&str; 6] = ["web", "sip", "pbx", "jabber", "ic", "worker"];
 
 fn role<'c>(catalogue: &'c Catalogue, name: &str) -> &'c Role {
-    catalogue.resolve(name).unwrap()
+    catalogue.resolve(name).expect(name)
 }
 
 fn service<'c>(catalogue: &'c Catalogue, name: &str) -> &'c Service {
-    catalogue.services().find(|(_, service)| service.name == name).unwrap().1
+    catalogue.services().find(|(_, service)| service.name == name).expect(name).1
 }
 
 fn ports(service: &Service) -> Vec<String> {
@@ -200,4 +200,20 @@ fn an_own_role_replaces_one_whole_and_leaves_the_others() {
     let others = |c: &Catalogue| c.roles.values().filter(|r| r.name.0 != "web").cloned().collect::<Vec<_>>();
     assert_eq!(others(&with_own), others(&built_in));
     assert_eq!(built_in.with_overrides(&[]).unwrap(), built_in);
+}
+
+#[test]
+fn no_process_on_a_port_is_evidence_of_two_roles() {
+    let catalogue = Catalogue::built_in();
+    let services: Vec<(&Role, &Service)> = catalogue.services().collect();
+    for (role, service) in &services {
+        for (other, their) in services.iter().filter(|(other, _)| other.name != role.name) {
+            let process = service.processes.iter().find(|process| their.processes.contains(process));
+            let known = |s: &Service| s.ports.iter().chain(&s.also).copied().collect::<Vec<_>>();
+            let port = known(service).into_iter().find(|p| known(their).iter().any(|q| q.overlaps(*p)));
+            if let (Some(process), Some(port)) = (process, port) {
+                panic!("{process} on {port} is evidence of {} and of {}", role.name, other.name);
+            }
+        }
+    }
 }

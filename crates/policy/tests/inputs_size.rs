@@ -22,7 +22,7 @@ fn cluster(nodes: usize) -> Source {
             high / 250,
             high % 250,
         )
-        .unwrap();
+        .expect("a string takes it");
     }
     Source::new("cluster.toml", text)
 }

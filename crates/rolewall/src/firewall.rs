@@ -40,25 +40,25 @@ impl Firewall {
 
     /// One generation as the kernel holds it, elements included.
     pub(crate) fn read_generation(&mut self, seen: &Seen, revision: Revision) -> Result<Generation, Failure> {
-        let prefix = |name: &str| Revision::of_name(name) == Some(revision);
-        let mut sets: Vec<_> = seen.outline.sets.iter().filter(|s| prefix(&s.name)).cloned().collect();
-        for set in sets.iter_mut().filter(|s| !s.flags.dynamic) {
+        let is_its = |name: &str| Revision::of_name(name) == Some(revision);
+        let mut generation = Generation::empty(&self.id);
+        let parts = &mut generation.parts;
+        parts.sets = seen.outline.sets.iter().filter(|s| is_its(&s.name)).cloned().collect();
+        for set in parts.sets.iter_mut().filter(|s| !s.flags.dynamic) {
             set.elements = self.nft.read_elements(&self.id, set)?;
         }
-        let regular = seen.outline.chains.iter().filter(|c| c.base.is_none() && prefix(&c.name));
-        let leads = if seen.held.candidate_revision() == Some(revision) {
-            &seen.held.candidate
-        } else {
-            &seen.held.confirmed
-        };
-        let entries = leads.iter().map(|(hook, entry)| (*hook, entry.clone())).collect();
-        Ok(Generation { sets, chains: regular.cloned().collect(), entries })
+        let regular = seen.outline.chains.iter().filter(|c| c.base.is_none() && is_its(&c.name));
+        parts.chains = regular.cloned().collect();
+        let is_candidate = seen.held.candidate_revision() == Some(revision);
+        let leads = if is_candidate { &seen.held.candidate } else { &seen.held.confirmed };
+        generation.entries = leads.iter().map(|(hook, entry)| (*hook, entry.clone())).collect();
+        Ok(generation)
     }
 
     /// The first transaction of a change: the one that packets see.
     pub(crate) fn make_visible(
         &mut self,
-        change: &Change,
+        change: &Change<'_>,
         besides: &[(TableId, TableFlags)],
     ) -> Result<(), Failure> {
         let mut transaction = change.visible();
@@ -67,7 +67,7 @@ impl Firewall {
     }
 
     /// The second: what nobody reaches any more goes.
-    pub(crate) fn tidy(&mut self, change: &Change) -> Result<(), Failure> {
+    pub(crate) fn tidy(&mut self, change: &Change<'_>) -> Result<(), Failure> {
         match change.tidy() {
             Some(transaction) => self.commit(&transaction),
             None => Ok(()),
@@ -78,8 +78,18 @@ impl Firewall {
         Ok(self.nft.commit(transaction)?)
     }
 
+    /// The revision that the base chains lead to, with nothing under test.
+    pub(crate) fn confirmed_revision(&mut self) -> Result<Revision, Failure> {
+        match Phase::of(self.look()?.as_ref().map(|s| &s.held)) {
+            Phase::Confirmed { revision } => Ok(revision),
+            other => {
+                Err(Failure::new(Kind::Refused, format_args!("after confirming, the kernel shows {other:?}")))
+            }
+        }
+    }
+
     /// Refuses to believe that a generation is in force before the readback shows it.
-    pub(crate) fn verify(&mut self, revision: Revision, wanted: &Generation) -> Result<(), Failure> {
+    pub(crate) fn verify(&mut self, revision: Revision, wanted: &Generation) -> Result<Seen, Failure> {
         let seen = self.look()?;
         let in_force = Phase::of(seen.as_ref().map(|s| &s.held)).in_force();
         let Some(seen) = seen.filter(|_| in_force == Some(revision)) else {
@@ -87,26 +97,16 @@ impl Firewall {
         };
         let held = self.read_generation(&seen, revision)?;
         let differences = generation_differences(&held, wanted);
-        if differences.is_empty() { Ok(()) } else { Err(not_there(revision, &differences)) }
+        if differences.is_empty() { Ok(seen) } else { Err(not_there(revision, &differences)) }
     }
 }
 
 /// In words, what of a generation is missing, extra or other than wanted.
 pub(crate) fn generation_differences(held: &Generation, wanted: &Generation) -> Vec<String> {
-    let (held, wanted) = (as_table(held), as_table(wanted));
-    if delta::same(&held, &wanted) {
+    if delta::same(&held.parts, &wanted.parts) {
         return Vec::new();
     }
-    delta::differences(&held, &wanted).iter().map(ToString::to_string).collect()
-}
-
-/// A generation as a table of its own, for comparison.
-pub(crate) fn as_table(generation: &Generation) -> Table {
-    let id = table_id();
-    let mut table = Table::new(id.family, &id.name);
-    table.sets = generation.sets.clone();
-    table.chains = generation.chains.clone();
-    table
+    delta::differences(&held.parts, &wanted.parts).iter().map(ToString::to_string).collect()
 }
 
 fn not_there(revision: Revision, differences: &[String]) -> Failure {

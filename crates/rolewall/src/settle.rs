@@ -2,7 +2,7 @@
 //! Not here: deciding anything; the kernel has.
 
 use crate::failure::Failure;
-use crate::firewall::Firewall;
+use crate::firewall::{Firewall, Seen};
 use crate::foreign;
 use crate::host::Host;
 use crate::safety_net;
@@ -10,37 +10,35 @@ use crate::state::artefact::Stage;
 use crate::state::{Notes, Store};
 use rolewall_control::{Change, Phase};
 
-/// Returns where the host stands after that.
+/// Returns where the host stands after that, and what the kernel holds.
 pub(crate) fn settle(
     host: &Host,
     store: &Store,
     firewall: &mut Firewall,
     notes: &mut Notes,
-) -> Result<Phase, Failure> {
+) -> Result<(Phase, Option<Seen>), Failure> {
     let seen = firewall.look()?;
     let held = seen.as_ref().map(|s| &s.held);
-    let phase = Phase::of(held);
-    match phase {
+    let id = firewall.id.clone();
+    match Phase::of(held) {
         Phase::Expired { candidate, previous } => {
-            let change = Change::revert(&firewall.id, held)?;
-            return_to_previous(host, store, firewall, notes, &change)?;
-            eprintln!(
-                "note: the test of revision {candidate} was not confirmed in time; {} in force",
-                previous.map_or("nothing of ours is".to_owned(), |p| format!("revision {p} is"))
-            );
-            Ok(previous.map_or(Phase::Off, |revision| Phase::Confirmed { revision }))
+            return_to_previous(host, store, firewall, notes, &Change::revert(&id, held)?)?;
+            let now = previous.map_or("nothing of ours is".to_owned(), |p| format!("revision {p} is"));
+            eprintln!("note: the test of revision {candidate} was not confirmed in time; {now} in force");
         }
         Phase::Confirmed { revision } => {
             if store.artefact_revision(Stage::Candidate) == Some(revision) {
                 store.promote()?;
             }
-            if let Some(leftovers) = held.and_then(|h| Change::clear_unreached(&firewall.id, h)) {
-                firewall.tidy(&leftovers)?;
+            match held.and_then(|h| Change::clear_unreached(&id, h)) {
+                Some(leftovers) => firewall.tidy(&leftovers)?,
+                None => return Ok((Phase::Confirmed { revision }, seen)),
             }
-            Ok(phase)
         }
-        Phase::Off | Phase::Test { .. } => Ok(phase),
+        phase @ (Phase::Off | Phase::Test { .. }) => return Ok((phase, seen)),
     }
+    let seen = firewall.look()?;
+    Ok((Phase::of(seen.as_ref().map(|s| &s.held)), seen))
 }
 
 /// The way back from a test, by hand or by the deadline: packets first, then what they no longer reach,
@@ -50,7 +48,7 @@ pub(crate) fn return_to_previous(
     store: &Store,
     firewall: &mut Firewall,
     notes: &mut Notes,
-    change: &Change,
+    change: &Change<'_>,
 ) -> Result<(), Failure> {
     let awake = foreign::awake(&notes.asleep);
     firewall.make_visible(change, &awake)?;

@@ -2,15 +2,21 @@
 //! Not here: who decides which generation packets are led to.
 
 use crate::table::Hook;
-use crate::{Chain, Set};
+use crate::{Table, TableId};
 
 /// Sets and regular chains that belong together, and where a packet enters them.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Generation {
-    /// Named sets and maps.
-    pub sets: Vec<Set>,
-    /// Regular chains, each after those that it leads to.
-    pub chains: Vec<Chain>,
+    /// The generation's own sets and chains, each chain after those that it leads to, as a table of the
+    /// name that they will be in. No base chains: those lead to a generation and are not of it.
+    pub parts: Table,
     /// For each hook, the chain that a packet enters by.
     pub entries: Vec<(Hook, String)>,
+}
+
+impl Generation {
+    /// A generation with nothing in it.
+    pub fn empty(id: &TableId) -> Generation {
+        Generation { parts: Table::new(id.family, &id.name), entries: Vec::new() }
+    }
 }

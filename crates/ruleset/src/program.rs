@@ -2,7 +2,8 @@
 //! Not here: the words that nft lists rules in ([`crate::text`]).
 
 use crate::expr::{
-    CmpOp, CtDirection, CtKey, DynsetOp, FibFlags, FibResult, LimitKind, LookupTo, MetaKey, PayloadBase, Reject,
+    CmpOp, CtDirection, CtKey, DynsetOp, FibFlags, FibResult, LimitKind, LookupTo, MetaKey, PayloadBase,
+    Reject,
 };
 use crate::{Expr, Reg, Rule, SetRef, Value, Verdict};
 use std::fmt::{self, Display, Formatter};

@@ -62,16 +62,92 @@ fn spells_as_listed(family: Family, rules: &[&str]) {
     let rules = compiled.into_iter().map(|(rule, _)| rule).collect();
     table.chains.push(Chain { rules, ..Chain::regular("i") });
     let (ours, nfts) = (text::table(&table), space.list());
-    let mut wrong = Vec::new();
-    for (ours, nfts) in ours.lines().zip(nfts.lines()) {
-        if ours != nfts {
-            wrong.push(format!("ours: {ours}\nnft:  {nfts}"));
-        }
-    }
-    assert!(wrong.is_empty() && ours.lines().count() == nfts.lines().count(), "{}", wrong.join("\n"));
+    assert!(ours == nfts, "{}", common::differences(&ours, &nfts));
+}
+
+/// What the crate makes of rules that nft compiles.
+fn spelled(space: &Namespace, family: Family, rules: &[&str]) -> Vec<String> {
+    let table = table(family);
+    let compiled = compiled::rules(&space.load(&with_rules(&table, rules)), "i");
+    assert_eq!(compiled.len(), rules.len());
+    compiled.iter().map(|(rule, _)| text::rule(&table, rule)).collect()
 }
 
 #[test]
 fn rules_of_inet_are_spelled_as_nft_lists_them() {
     spells_as_listed(Family::Inet, &list(include_str!("rules/spoken.txt")));
+}
+
+#[test]
+fn what_has_no_words_is_marked() {
+    let Some(space) = Namespace::new() else { return };
+    for rule in list(include_str!("rules/mute.txt")) {
+        let ours = spelled(&space, Family::Inet, &[rule]);
+        assert!(ours[0].starts_with("# cannot be spelled: [ "), "{rule} became {}", ours[0]);
+    }
+}
+
+/// nft's own listing of these would load as something else.
+#[test]
+fn where_nft_misspells_the_meaning_is_kept() {
+    let Some(space) = Namespace::new() else { return };
+    let rules = [
+        "ct state == established | related",
+        "tcp dport 22 @th,0,8 5",
+        "udp dport 22 @th,48,32 5",
+        "meta l4proto 200 @th,0,16 5",
+        "ip saddr 1.1.1.1 reject with icmpx port-unreachable",
+    ];
+    let ours = spelled(&space, Family::Inet, &rules);
+    let expected = [
+        "ct state == established | related",
+        "tcp dport 22 @th,0,8 0x5",
+        "udp dport 22 @th,48,32 0x5",
+        "meta l4proto 200 th sport 5",
+        "ip saddr 1.1.1.1 reject with icmpx port-unreachable",
+    ];
+    assert_eq!(ours, expected);
+    let ours: Vec<&str> = ours.iter().map(String::as_str).collect();
+    let before = space.load(&with_rules(&table(Family::Inet), &rules));
+    assert_eq!(space.load(&with_rules(&table(Family::Inet), &ours)), before);
+}
+
+/// Fields that nft names and the crate does not are spelled as raw payload, which means the same.
+#[test]
+fn unnamed_fields_are_spelled_raw() {
+    let Some(space) = Namespace::new() else { return };
+    let rules = list(include_str!("rules/raw.txt"));
+    let ours = spelled(&space, Family::Inet, &rules);
+    let before = space.load(&with_rules(&table(Family::Inet), &rules));
+    let ours: Vec<&str> = ours.iter().map(String::as_str).collect();
+    assert_eq!(space.load(&with_rules(&table(Family::Inet), &ours)), before, "{ours:#?}");
+}
+
+#[test]
+fn rules_of_one_family_are_spelled_as_nft_lists_them() {
+    let ip = [
+        "ip saddr 1.1.1.1",
+        "icmp type echo-request",
+        "reject",
+        "reject with icmp host-unreachable",
+        "reject with tcp reset",
+        "tcp dport 22",
+        "tcp dport 22 reject",
+        "ip saddr . tcp dport { 1.1.1.1 . 22 }",
+        "ip saddr 1.1.1.1 reject",
+        "ip protocol tcp",
+        "ip saddr @b tcp dport 22 accept",
+        "meta l4proto tcp accept",
+        "update @dyn { ip saddr } drop",
+    ];
+    spells_as_listed(Family::Ip, &ip);
+    let ip6 = [
+        "ip6 saddr ::1",
+        "icmpv6 type nd-neighbor-solicit ip6 hoplimit 255",
+        "reject",
+        "reject with icmpv6 no-route",
+        "tcp dport 5",
+        "ip6 saddr @b6 udp dport 53 accept",
+    ];
+    spells_as_listed(Family::Ip6, &ip6);
 }

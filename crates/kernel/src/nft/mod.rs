@@ -21,6 +21,7 @@ mod commit;
 mod decode;
 mod encode;
 mod error;
+mod find;
 mod read;
 mod userdata;
 mod wire;

@@ -1,9 +1,9 @@
 //! Reading nf_tables back: tables whole or in outline, sets, elements.
-//! Not here: changing anything.
+//! Not here: changing anything, and questions about single elements ([`super::find`]).
 
 use super::codes::{family, family_code};
 use super::decode::{self, DecodedRule, DecodedSet, RawElement};
-use super::encode::{ElementForm, nfgenmsg, write_key};
+use super::encode::nfgenmsg;
 use super::wire::{self, NFGENMSG_LEN, message};
 use super::{Nft, NftError};
 use crate::netlink::{Dump, Message, NetlinkError, Writer};
@@ -15,9 +15,6 @@ use std::collections::BTreeMap;
 
 /// How often a reading is begun again because the ruleset changed meanwhile.
 const ATTEMPTS: u32 = 10;
-
-/// How many keys are asked for at once: their answers must fit the receive buffer.
-const KEYS_AT_ONCE: usize = 200;
 
 /// Which elements of named sets are read. Those of anonymous sets always are: they are the rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -223,113 +220,3 @@ fn push_rule(chains: &mut [Chain], name: &str, rule: Rule) {
         chain.rules.push(rule);
     }
 }
-
-/// What one set is asked about, without its whole dump.
-impl Nft {
-    /// How many elements a set has, or none if there is no such set. One small message, whatever the
-    /// size. On kernels that do not say (before 6.13) the elements are read and counted.
-    pub fn element_count(&mut self, id: &TableId, set: &str) -> Result<Option<u32>, NftError> {
-        let doing = format!("counting the elements of {id} {set}");
-        let fill = |w: &mut Writer| {
-            w.fixed(&nfgenmsg(family_code(id.family), 0));
-            w.string(wire::set::TABLE, &id.name);
-            w.string(wire::set::NAME, set);
-        };
-        let mut found = None;
-        let asked = self.socket.ask(message::GETSET, fill, |m| {
-            let bytes = m.after(NFGENMSG_LEN);
-            found = decode::set(bytes).map(|decoded| (decode::count(bytes), decoded.set));
-        });
-        match (asked, found) {
-            (Ok(()), Some((Some(count), _))) => Ok(Some(count)),
-            (Ok(()), Some((None, decoded))) => {
-                let elements = self.read_elements(id, &decoded)?;
-                Ok(Some(u32::try_from(elements.len()).unwrap_or(u32::MAX)))
-            }
-            (Ok(()), None) => Err(NftError::malformed(doing, "the kernel's answer")),
-            (Err(NetlinkError::Refused(no)), _) if no.errno == Errno::NOENT.raw_os_error() => Ok(None),
-            (Err(e), _) => Err(NftError::exchange(doing, e)),
-        }
-    }
-
-    /// Those of `wanted` that a named set holds, as the kernel holds them: with data, what is left of
-    /// their lifetime, comment. In the order of `wanted`. Linear in their number, whatever the set's
-    /// size. An interval counts as held only with exactly its first and last key.
-    pub fn find_elements(
-        &mut self,
-        id: &TableId,
-        set: &Set,
-        wanted: &[Element],
-    ) -> Result<Vec<Element>, NftError> {
-        let mut found = Vec::new();
-        let mut rest = wanted;
-        while !rest.is_empty() {
-            let asked = &rest[..rest.len().min(KEYS_AT_ONCE)];
-            let answered = self.find_until_absent(id, set, asked, &mut found)?;
-            rest = &rest[answered..];
-        }
-        Ok(found)
-    }
-
-    /// Asks for elements in order until one is absent. Gives how many are settled.
-    fn find_until_absent(
-        &mut self,
-        id: &TableId,
-        set: &Set,
-        asked: &[Element],
-        found: &mut Vec<Element>,
-    ) -> Result<usize, NftError> {
-        let doing = format!("looking for {} elements in {id} {}", asked.len(), set.name);
-        let form = ElementForm::of(set);
-        let fill = |w: &mut Writer| {
-            w.fixed(&nfgenmsg(family_code(id.family), 0));
-            w.string(wire::element::LIST_TABLE, &id.name);
-            w.string(wire::element::LIST_SET, &set.name);
-            w.nest(wire::element::LIST_ELEMENTS, |w| {
-                asked.iter().for_each(|e| write_key(w, e, form));
-            });
-        };
-        let mut raw = Vec::new();
-        let outcome = self.socket.ask(message::GETSETELEM, fill, |m| {
-            if let Some((_, _, _, list)) = decode::element_list(m.after(NFGENMSG_LEN)) {
-                raw.extend(decode::raw_elements(list));
-            }
-        });
-        let answered = matched(set, asked, raw, found);
-        match outcome {
-            Ok(()) => Ok(asked.len()),
-            Err(NetlinkError::Refused(no)) if no.errno == Errno::NOENT.raw_os_error() => {
-                if no.message.is_none() && answered == 0 { self.set_is_there(id, set, no)? }
-                Ok((answered + 1).min(asked.len()))
-            }
-            Err(e) => Err(NftError::exchange(doing, e)),
-        }
-    }
-
-    /// `ENOENT` may also mean the table or the set.
-    fn set_is_there(&mut self, id: &TableId, set: &Set, no: crate::netlink::Refusal) -> Result<(), NftError> {
-        match self.element_count(id, &set.name)? {
-            Some(_) => Ok(()),
-            None => Err(NftError::refused(format!("looking for elements in {id} {}", set.name), no)),
-        }
-    }
-}
-
-/// Puts the answers beside what was asked: gives how many of `asked` were answered, in order, and adds
-/// those that are held exactly.
-fn matched(set: &Set, asked: &[Element], raw: Vec<RawElement>, found: &mut Vec<Element>) -> usize {
-    let mut answers = raw.into_iter().peekable();
-    let mut answered = 0;
-    for want in asked {
-        let Some(first) = answers.next() else { break };
-        let mut got = vec![first];
-        if ElementForm::of(set) == ElementForm::Interval {
-            got.extend(answers.next_if(|r| r.is_interval_end));
-        }
-        answered += 1;
-        let same = |e: &Element| e.key == want.key && e.end == want.end;
-        found.extend(decode::collect(set, got).into_iter().filter(same));
-    }
-    answered
-}
-

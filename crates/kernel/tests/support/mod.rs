@@ -94,3 +94,10 @@ pub(crate) fn nft_list() -> String {
     assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
+
+/// A listing without what is left of lifetimes.
+pub(crate) fn without_expiry(listing: &str) -> String {
+    let mut pieces = listing.split(" expires ");
+    let first = pieces.next().unwrap_or_default().to_owned();
+    pieces.fold(first, |all, piece| all + piece.trim_start_matches(|c: char| c.is_ascii_alphanumeric()))
+}

@@ -13,7 +13,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-/// The token of the socket on which ICMP errors come.
+/// The token of the sockets on which ICMP errors come.
 const ERRORS: u64 = u64::MAX;
 
 /// How fast probes are sent.
@@ -26,7 +26,12 @@ pub enum Pace {
 }
 
 /// Sends all probes, for a thread inside the namespace, and gives what came of each, in order.
-pub(super) fn run(host: &str, probes: &[Probe], pace: Pace, timeout: Duration) -> Result<Vec<Shot>, ProbeError> {
+pub(super) fn run(
+    host: &str,
+    probes: &[Probe],
+    pace: Pace,
+    timeout: Duration,
+) -> Result<Vec<Shot>, ProbeError> {
     let wait_error = |source| ProbeError::Wait { host: host.to_owned(), source };
     let mut batch = Batch::new(host, probes, pace, timeout).map_err(wait_error)?;
     loop {
@@ -64,10 +69,8 @@ struct Batch<'p> {
 impl<'p> Batch<'p> {
     fn new(host: &'p str, probes: &'p [Probe], pace: Pace, timeout: Duration) -> io::Result<Batch<'p>> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        let errors = Errors::listen(probes.iter().any(|probe| probe.to.is_ipv4()))?;
-        if let Some(socket) = errors.socket() {
-            watch(&epoll, socket, ERRORS, epoll::EventFlags::IN)?;
-        }
+        let errors = Errors::listen()?;
+        errors.sockets().try_for_each(|socket| watch(&epoll, socket, ERRORS, epoll::EventFlags::IN))?;
         Ok(Batch {
             host,
             probes,
@@ -98,7 +101,9 @@ impl<'p> Batch<'p> {
         }
         Some(match self.pace {
             Pace::AtOnce => self.started,
-            Pace::PerSecond(rate) => self.started + Duration::from_secs(1).mul_f64(self.next as f64 / f64::from(rate.max(1))),
+            Pace::PerSecond(rate) => {
+                self.started + Duration::from_secs(1).mul_f64(self.next as f64 / f64::from(rate.max(1)))
+            }
         })
     }
 
@@ -158,13 +163,14 @@ impl<'p> Batch<'p> {
         Ok(())
     }
 
-    /// Those whose time is over are silent.
+    /// Those whose time is over have got no answer.
     fn expire(&mut self) {
         let now = Instant::now();
         while let Some((index, _)) = self.sent.front().filter(|(_, deadline)| *deadline <= now).copied() {
             self.sent.pop_front();
-            if self.questions[index].is_some() {
-                self.close(index, Outcome::Silent);
+            if let Some(question) = &self.questions[index] {
+                let outcome = question.silence(&mut self.errors);
+                self.close(index, outcome);
             }
         }
     }
@@ -177,7 +183,8 @@ impl<'p> Batch<'p> {
 
     fn record(&mut self, index: usize, outcome: Outcome) {
         let at = self.sent_at[index];
-        let took = if outcome == Outcome::Silent { self.timeout } else { self.started.elapsed().saturating_sub(at) };
+        let took =
+            if outcome == Outcome::Silent { self.timeout } else { self.started.elapsed().saturating_sub(at) };
         self.shots[index] = Some(Shot { outcome, at, took });
     }
 

@@ -6,7 +6,7 @@ mod icmp;
 mod question;
 
 use crate::host::Host;
-use crate::rolewall_kernel_interim::netns::NetNsError;
+use rolewall_kernel::NetNsError;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -47,7 +47,7 @@ pub enum Outcome {
     Refused,
     /// Another ICMP unreachable, or no route.
     Unreachable(Unreachable),
-    /// Nothing within the timeout. A datagram that the sender's own firewall drops is this too.
+    /// Nothing within the timeout. A packet that the sender's own firewall drops is this too.
     Silent,
 }
 
@@ -56,9 +56,9 @@ pub enum Outcome {
 pub enum Unreachable {
     /// Administratively prohibited: ICMP type 3 code 9, 10 or 13, ICMPv6 type 1 code 1, 5 or 6.
     Prohibited,
-    /// ICMP type 3 with this other code, from a host on the way.
+    /// Another code of ICMP type 3, or of ICMPv6 type 1.
     Icmp(u8),
-    /// No route or no neighbour, said by this host's own kernel (or, for IPv6, by one on the way).
+    /// No route or no neighbour, said by this host's own kernel.
     NoRoute,
 }
 
@@ -180,7 +180,12 @@ impl Host {
     }
 
     /// Sends probes at a pace, and gives their outcomes with their times, in order.
-    pub fn probe_paced(&self, probes: &[Probe], pace: Pace, timeout: Duration) -> Result<Vec<Shot>, ProbeError> {
+    pub fn probe_paced(
+        &self,
+        probes: &[Probe],
+        pace: Pace,
+        timeout: Duration,
+    ) -> Result<Vec<Shot>, ProbeError> {
         let host = self.name();
         let shots = self.in_namespace(|| engine::run(host, probes, pace, timeout));
         shots.map_err(|source| ProbeError::NetNs { host: host.to_owned(), source })?

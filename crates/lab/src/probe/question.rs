@@ -1,13 +1,13 @@
 //! One probe on the wire: its socket, what is sent, and what an event on the socket means.
 //! Not here: waiting for that event.
 
-use super::icmp::Errors;
+use super::icmp::{Errors, Quoted};
 use super::{Kind, Outcome, Probe, Unreachable};
 use rustix::event::epoll::EventFlags;
 use rustix::io::Errno;
 use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind, connect, getsockname, ipproto, recv, send,
-    socket_with, sockopt,
+    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind, connect, getsockname, ipproto, recv,
+    send, socket_with, sockopt,
 };
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -86,29 +86,41 @@ impl Question {
     fn refusal(&self, errno: Errno, errors: &mut Errors) -> Result<Outcome, SendFailure> {
         match errno {
             Errno::CONNREFUSED | Errno::CONNRESET => Ok(Outcome::Refused),
-            Errno::ACCESS => Ok(Outcome::Unreachable(Unreachable::Prohibited)),
-            Errno::HOSTUNREACH | Errno::NETUNREACH | Errno::NOPROTOOPT | Errno::HOSTDOWN => {
-                Ok(Outcome::Unreachable(self.reason(errors)))
+            // One errno stands for several codes. With no message of ICMP, it is this kernel's own route.
+            Errno::ACCESS | Errno::HOSTUNREACH | Errno::NETUNREACH | Errno::NOPROTOOPT | Errno::HOSTDOWN => {
+                let no_route = Outcome::Unreachable(Unreachable::NoRoute);
+                Ok(self.code(errors).map_or(no_route, |code| self.meaning(code)))
             }
             Errno::TIMEDOUT => Ok(Outcome::Silent),
             errno => Err(("waiting for its answer", errno.into())),
         }
     }
 
-    /// IPv4 maps several codes to one error, so the ICMP message itself is asked for.
-    fn reason(&self, errors: &mut Errors) -> Unreachable {
-        let local = getsockname(&self.socket).ok().and_then(|any| SocketAddr::try_from(any).ok());
+    /// What no answer means: a socket is not told of every unreachable.
+    pub(super) fn silence(&self, errors: &mut Errors) -> Outcome {
+        self.code(errors).map_or(Outcome::Silent, |code| self.meaning(code))
+    }
+
+    /// The outcome that a code of unreachable stands for (RFC 792, RFC 1812; RFC 4443).
+    fn meaning(&self, code: u8) -> Outcome {
+        match (self.to.is_ipv4(), code) {
+            (true, 3) | (false, 4) => Outcome::Refused,
+            (true, 9 | 10 | 13) | (false, 1 | 5 | 6) => Outcome::Unreachable(Unreachable::Prohibited),
+            _ => Outcome::Unreachable(Unreachable::Icmp(code)),
+        }
+    }
+
+    /// The code of the unreachable that came back for this probe.
+    fn code(&self, errors: &mut Errors) -> Option<u8> {
+        let source_port = SocketAddr::try_from(getsockname(&self.socket).ok()?).ok()?.port();
         let protocol = match self.kind {
             Kind::Tcp(_) => ipproto::TCP,
             Kind::Udp(_) => ipproto::UDP,
-            Kind::Ping => ipproto::ICMP,
+            Kind::Ping if self.to.is_ipv4() => ipproto::ICMP,
+            Kind::Ping => ipproto::ICMPV6,
         };
-        let code = local.and_then(|local| errors.code_for(protocol, local.port(), self.to));
-        match code {
-            Some(9 | 10 | 13) => Unreachable::Prohibited,
-            Some(code) => Unreachable::Icmp(code),
-            None => Unreachable::NoRoute,
-        }
+        let protocol = u8::try_from(protocol.as_raw().get()).ok()?;
+        errors.code_for(&Quoted { protocol, source_port, destination: self.to.ip(), port: self.to.port() })
     }
 
     fn payload(&self) -> Vec<u8> {
@@ -154,7 +166,11 @@ fn bind_source(probe: &Probe, socket: &OwnedFd) -> io::Result<()> {
     if probe.from.is_none() && probe.source_port.is_none() {
         return Ok(());
     }
-    let any = if probe.to.is_ipv4() { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V6(Ipv6Addr::UNSPECIFIED) };
+    let any = if probe.to.is_ipv4() {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED)
+    } else {
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED)
+    };
     sockopt::set_socket_reuseaddr(socket, true)?;
     Ok(bind(socket, &SocketAddr::new(probe.from.unwrap_or(any), probe.source_port.unwrap_or(0)))?)
 }

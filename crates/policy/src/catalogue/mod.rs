@@ -15,7 +15,7 @@
 //! name      = "xmpp-client"       # unique in the whole catalogue, and no role's name but its own role's
 //! ports     = ["tcp/5222"]
 //! also      = []                  # where detection recognises it too
-//! processes = ["beam.smp"]        # who serves it
+//! processes = ["beam.smp"]        # who serves it: process names, and what evidence calls the program
 //! media     = false               # true: a wide range, of which other services' ports are taken away
 //! purpose   = "what it is for"
 //! status    = "documented"        # or "assumed"
@@ -45,6 +45,7 @@
 
 mod built_in;
 mod check;
+mod entries;
 mod merge;
 mod parse;
 
@@ -137,7 +138,7 @@ pub struct Service {
     pub ports: Vec<PortRange>,
     /// Ports on which the same service is also known to listen: detection recognises it there.
     pub also: Vec<PortRange>,
-    /// Names of processes that serve it.
+    /// Names of processes that serve it, and of programs as evidence calls them.
     pub processes: Vec<String>,
     /// A range of which every service's own port is taken away: media.
     pub media: bool,

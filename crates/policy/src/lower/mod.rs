@@ -43,7 +43,10 @@ pub fn lower(plan: &Plan, prefix: &str) -> Generation {
     if let Forward::Filtered(mode) = plan.forward {
         entries.push((Hook::Forward, lowering.forward(mode)));
     }
-    Generation { sets: lowering.sets, chains: lowering.chains, entries }
+    let mut generation = Generation { entries, ..Generation::empty(&table_id()) };
+    generation.parts.sets = lowering.sets;
+    generation.parts.chains = lowering.chains;
+    generation
 }
 
 /// A generation in the making.

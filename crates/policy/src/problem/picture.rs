@@ -67,7 +67,7 @@ fn visible(excerpt: &Excerpt) -> (String, std::ops::Range<usize>) {
     let Excerpt { line, span } = excerpt;
     let start = floor(line, span.start);
     let end = floor(line, span.end).max(start);
-    let shown = |part: &str| clean(&part.replace('\t', " ").replace('\n', " "));
+    let shown = |part: &str| clean(&part.replace(['\t', '\n'], " "));
     let before = shown(&line[..start]);
     let part = shown(&line[start..end]);
     let after = shown(&line[end..]);

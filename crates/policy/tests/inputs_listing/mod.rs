@@ -73,7 +73,7 @@ pub(crate) fn settings(settings: &Settings) -> String {
         notes,
     } = settings;
     let placed = |nets: &[rolewall_policy::settings::PlacedNet]| {
-        list(&nets.iter().map(|n| format!("{} ({})", n.net, n.place)).collect::<Vec<_>>())
+        list(nets.iter().map(|n| format!("{} ({})", n.net, n.place)))
     };
     let mut lines = format!("node {}\n", node.as_ref().map_or("-", |n| &n.0));
     lines += &format!("interfaces private {} public {}\n", list(private_interfaces), list(public_interfaces));

@@ -28,17 +28,13 @@ pub(crate) fn confirm(host: &Host, same_session: SameSession) -> Result<Revision
     let mut firewall = Firewall::open()?;
     let mut notes = store.notes()?;
     let under_test = candidate(&mut firewall)?;
-    match settle(host, &store, &mut firewall, &mut notes)? {
-        Phase::Test { .. } => {}
-        _ => {
-            return Err(under_test
-                .map_or(NotPossible::NoTest, |candidate| NotPossible::Expired { candidate })
-                .into());
-        }
-    }
+    let (Phase::Test { .. }, Some(seen)) = settle(host, &store, &mut firewall, &mut notes)? else {
+        let late = |candidate| NotPossible::Expired { candidate };
+        return Err(under_test.map_or(NotPossible::NoTest, late).into());
+    };
     refuse_same_session(&notes, same_session)?;
     let nodes = crate::inputs::Inputs::read(host).map(|inputs| inputs.inventory.nodes.len());
-    let revision = confirm_held(&store, &mut firewall)?;
+    let revision = confirm_held(&store, &mut firewall, &seen)?;
     notes.session = None;
     notes.nodes = nodes.unwrap_or(notes.nodes);
     store.write_notes(&notes)?;

@@ -2,8 +2,8 @@
 //! cut.
 //! Not here: changing anything.
 
-use super::apply::in_force;
 use super::plan::next_revision;
+use crate::candidate::in_force;
 use crate::failure::Failure;
 use crate::firewall::Firewall;
 use crate::host::Host;

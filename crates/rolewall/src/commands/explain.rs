@@ -1,8 +1,8 @@
 //! `rolewall explain`: what becomes of a flow, by which rules, and why.
 //! Not here: the judgement itself (crate `ruleset`).
 
-use super::apply::in_force;
 use super::plan::next_revision;
+use crate::candidate::in_force;
 use crate::cli::{Expected, ExplainArgs};
 use crate::failure::{Failure, Kind};
 use crate::firewall::Firewall;

@@ -163,7 +163,7 @@ fn elements_of(
     let catalogue = if overrides.is_empty() { built_in } else { built_in.with_overrides(&overrides)? };
     let text = fs::read_to_string(file).map_err(|e| file_failure("read", file, &e))?;
     let source = rolewall_policy::Source::new(file, text);
-    let empty = rolewall_policy::Source::new("cluster.toml", "[cluster]\n");
+    let empty = rolewall_policy::Source::new("cluster.toml", "[cluster]\nname = \"any\"\n");
     let inventory = rolewall_policy::inventory::parse(&[empty, source], &catalogue)?;
     let mut elements = Vec::new();
     for node in &inventory.nodes {

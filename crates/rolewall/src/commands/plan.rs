@@ -1,7 +1,7 @@
 //! `rolewall plan`: what a node allows and why, as text, as JSON, or as a file for nft.
 //! Not here: what the kernel holds.
 
-use super::apply::in_force;
+use crate::candidate::in_force;
 use crate::cli::{PlanArgs, PlanFormat};
 use crate::failure::Failure;
 use crate::firewall::Firewall;

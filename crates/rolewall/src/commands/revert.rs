@@ -15,11 +15,11 @@ pub(crate) fn revert(host: &Host) -> Result<Option<Revision>, Failure> {
     let _lock = store.lock("revert")?;
     let mut firewall = Firewall::open()?;
     let mut notes = store.notes()?;
-    let Phase::Test { previous, .. } = settle(host, &store, &mut firewall, &mut notes)? else {
+    let (Phase::Test { previous, .. }, seen) = settle(host, &store, &mut firewall, &mut notes)? else {
         return Err(NotPossible::NoTest.into());
     };
-    let seen = firewall.look()?;
-    let change = Change::revert(&firewall.id, seen.as_ref().map(|s| &s.held))?;
+    let id = firewall.id.clone();
+    let change = Change::revert(&id, seen.as_ref().map(|s| &s.held))?;
     return_to_previous(host, &store, &mut firewall, &mut notes, &change)?;
     Ok(previous)
 }
@@ -31,7 +31,7 @@ pub(crate) fn janitor(host: &Host) -> Result<(), Failure> {
     let _lock = store.lock("janitor")?;
     let mut firewall = Firewall::open()?;
     let mut notes = store.notes()?;
-    let phase = settle(host, &store, &mut firewall, &mut notes)?;
+    let (phase, _) = settle(host, &store, &mut firewall, &mut notes)?;
     if !matches!(phase, Phase::Test { .. }) {
         crate::safety_net::remove(host);
     }

@@ -86,11 +86,11 @@ fn load(artefact: &Artefact) -> Result<(), Failure> {
     let generation = artefact.generation();
     if let Some(seen) = &seen {
         if seen.held.confirmed_revision() == Some(artefact.revision) && seen.held.candidate.is_empty() {
-            return firewall.verify(artefact.revision, &generation);
+            return firewall.verify(artefact.revision, &generation).map(drop);
         }
     }
     let id = firewall.id.clone();
-    let change = Change::load(&id, seen.as_ref().map(|s| &s.held), generation.clone());
+    let change = Change::load(&id, seen.as_ref().map(|s| &s.held), &generation);
     firewall.make_visible(&change, &[])?;
     firewall.verify(artefact.revision, &generation)?;
     firewall.tidy(&change)

@@ -43,10 +43,12 @@ pub(crate) struct Artefact {
 impl Artefact {
     /// Its generation, to be led to in a table that is there.
     pub(crate) fn generation(&self) -> Generation {
-        let regular = self.table.chains.iter().filter(|c| c.base.is_none()).cloned().collect();
-        let sets = self.table.sets.iter().filter(|s| Revision::of_name(&s.name).is_some()).cloned().collect();
-        let entries = Held::read(&self.table).confirmed.into_iter().collect();
-        Generation { sets, chains: regular, entries }
+        let mut generation = Generation::empty(&self.table.id);
+        generation.entries = Held::read(&self.table).confirmed.into_iter().collect();
+        let is_its = |name: &str| Revision::of_name(name) == Some(self.revision);
+        generation.parts.sets = self.table.sets.iter().filter(|s| is_its(&s.name)).cloned().collect();
+        generation.parts.chains = self.table.chains.iter().filter(|c| c.base.is_none()).cloned().collect();
+        generation
     }
 }
 
@@ -61,7 +63,7 @@ impl Store {
         generation: &Generation,
     ) -> Result<(), Failure> {
         let id = table_id();
-        let load = Change::load(&id, None, generation.clone());
+        let load = Change::load(&id, None, generation);
         let batch = batch::encode(&load.visible()).map_err(Failure::from)?;
         let mut bytes = header(revision, &batch).into_bytes();
         bytes.extend_from_slice(&batch);

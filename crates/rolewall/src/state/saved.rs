@@ -84,8 +84,8 @@ fn own_table(firewall: &mut Firewall, seen: &Seen) -> Result<Table, Failure> {
     if let Some(revision) = revision {
         let generation = firewall.read_generation(seen, revision)?;
         let leads = seen.held.confirmed.iter().map(|(hook, entry)| base_chain(*hook, None, Some(entry)));
-        table.sets = generation.sets;
-        table.chains = leads.chain(generation.chains).collect();
+        table.sets = generation.parts.sets;
+        table.chains = leads.chain(generation.parts.chains).collect();
     }
     Ok(table)
 }

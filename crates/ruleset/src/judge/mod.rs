@@ -1,8 +1,22 @@
 //! What becomes of one flow: the very programs of a ruleset, run over the flow's own bytes.
 //! Not here: sets of flows, and nft's spelling of rules ([`crate::text`]).
+//!
+//! The verdict is exact for what a flow and its host tell. Where a rule asks for more, both ways are gone:
+//! if they end alike, that is the verdict; else it is [`Judged::May`], and the rule is told.
 
-use crate::{Flow, Rule, Ruleset, Table};
-use std::collections::BTreeSet;
+mod index;
+mod instruction;
+mod load;
+mod machine;
+mod packet;
+mod registers;
+
+use crate::flow::{CtState, Direction};
+use crate::table::ChainKind;
+use crate::{ChainPolicy, Family, Flow, Hook, Rule, Ruleset, Table, text};
+use index::{Hooked, RulesetIndex};
+use machine::{Machine, Record};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 /// What becomes of a flow.
@@ -18,6 +32,39 @@ pub enum Judged {
     May,
 }
 
+/// All that may become of a flow.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Possible {
+    /// It may pass.
+    pub accept: bool,
+    /// It may be dropped in silence.
+    pub drop: bool,
+    /// It may be refused with an answer.
+    pub reject: bool,
+}
+
+impl Possible {
+    fn add(&mut self, judged: Judged) {
+        self.accept |= matches!(judged, Judged::Accept | Judged::May);
+        self.drop |= matches!(judged, Judged::Drop | Judged::May);
+        self.reject |= matches!(judged, Judged::Reject);
+    }
+
+    /// Whether it may pass and may be stopped: nothing more can be found out.
+    fn is_open(self) -> bool {
+        self.accept && (self.drop || self.reject)
+    }
+
+    fn verdict(self) -> Judged {
+        match (self.accept, self.drop, self.reject) {
+            (true, false, false) => Judged::Accept,
+            (false, true, false) => Judged::Drop,
+            (false, false, true) => Judged::Reject,
+            _ => Judged::May,
+        }
+    }
+}
+
 /// In which world timed elements are judged.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Timed {
@@ -26,6 +73,11 @@ pub enum Timed {
     Alive,
     /// After it.
     Expired,
+    /// After so many milliseconds: elements with less left are gone.
+    After {
+        /// Milliseconds from when the ruleset was read.
+        ms: u64,
+    },
 }
 
 /// Whether a flow is within the rates that rules limit.
@@ -36,17 +88,35 @@ pub enum Rates {
     Within,
     /// Beyond every rate.
     Beyond,
+    /// Now within, now beyond.
+    Unknown,
 }
 
-/// What a flow does not tell about the host.
+/// Which hooks a flow is judged at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Hooks {
+    /// Input, output or forward, by the flow's direction.
+    #[default]
+    Filtering,
+    /// Prerouting and postrouting too, where the packet meets them.
+    Whole,
+}
+
+/// What a flow does not tell about the host, and which world is judged.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Environment {
     /// The host's own addresses; none: not known.
     pub local: Option<BTreeSet<IpAddr>>,
+    /// Numbers of interfaces by name; `lo` is 1 without being here.
+    pub interfaces: BTreeMap<String, u32>,
+    /// Whether sources are routed back by the interface they come from (`fib saddr . iif oif`).
+    pub sources_routed: Option<bool>,
     /// Timed elements: before or after their deadline.
     pub timed: Timed,
     /// Rates: within or beyond.
     pub rates: Rates,
+    /// Which hooks.
+    pub hooks: Hooks,
 }
 
 /// What a rule did.
@@ -66,7 +136,7 @@ pub enum Outcome {
     Return,
     /// Matched, and had no verdict.
     Continue,
-    /// Cannot be known: the reason.
+    /// Cannot be known: the reason. The path goes on as if the rule had not matched.
     May(String),
 }
 
@@ -88,7 +158,12 @@ pub struct Step<'r> {
 impl Step<'_> {
     /// The rule as nft spells it; `policy drop` for a policy.
     pub fn text(&self) -> String {
-        String::new()
+        let policy = || self.table.chain(self.chain)?.base.as_ref().map(|base| base.policy);
+        match (self.rule, policy()) {
+            (Some((_, rule)), _) => text::rule(self.table, rule),
+            (None, Some(ChainPolicy::Drop)) => "policy drop".to_owned(),
+            (None, _) => "policy accept".to_owned(),
+        }
     }
 
     /// Linux's handle of the rule.
@@ -102,38 +177,74 @@ impl Step<'_> {
 pub struct Judgement<'r> {
     /// What becomes of it.
     pub verdict: Judged,
+    /// All that may become of it, if the verdict is [`Judged::May`].
+    pub possible: Possible,
     /// Every rule that took effect, in the order of the packet's path.
     pub path: Vec<Step<'r>>,
-    /// The step that decided: the drop, the last accept, or the rule that cannot be known.
+    /// The step that decided: the drop, the last accept, or the first rule that cannot be known. None where
+    /// the flow meets no chain, which is an accept.
     pub decided_by: Option<Step<'r>>,
 }
 
-/// A ruleset, ready to judge flows.
+/// A ruleset, ready to judge flows. Building it costs time by chains, rules and sets, not by elements: a
+/// set's elements are put in order when a flow is first looked up in it.
 #[derive(Debug)]
 pub struct Judge<'r> {
-    ruleset: &'r Ruleset,
+    index: RulesetIndex<'r>,
     environment: Environment,
 }
 
 impl<'r> Judge<'r> {
     /// Ready a ruleset. Nothing of it is copied.
     pub fn new(ruleset: &'r Ruleset) -> Judge<'r> {
-        Judge { ruleset, environment: Environment::default() }
+        Judge { index: RulesetIndex::new(&ruleset.tables), environment: Environment::default() }
+    }
+
+    /// Ready one table by itself.
+    pub fn of_table(table: &'r Table) -> Judge<'r> {
+        Judge { index: RulesetIndex::new(std::slice::from_ref(table)), environment: Environment::default() }
     }
 
     /// The same in this environment.
+    #[must_use]
     pub fn with(self, environment: Environment) -> Judge<'r> {
         Judge { environment, ..self }
     }
 
     /// What becomes of a flow, with its path.
-    pub fn flow(&self, _flow: &Flow) -> Judgement<'r> {
-        let _ = (self.ruleset, &self.environment);
-        Judgement { verdict: Judged::May, path: Vec::new(), decided_by: None }
+    pub fn flow(&self, flow: &Flow) -> Judgement<'r> {
+        let found = Machine::new(self, flow, Record::Path).run();
+        let verdict = found.possible.verdict();
+        let decided_by = match verdict {
+            Judged::May => found.doubt,
+            _ => found.path.last().cloned(),
+        };
+        Judgement { verdict, possible: found.possible, path: found.path, decided_by }
     }
 
     /// What becomes of a flow, without its path: faster.
     pub fn verdict(&self, flow: &Flow) -> Judged {
-        self.flow(flow).verdict
+        Machine::new(self, flow, Record::Nothing).run().possible.verdict()
+    }
+
+    /// The base chains that a flow meets, in order. Chains of nat see only what opens a connection.
+    fn hooked(&self, flow: &Flow) -> Vec<Hooked<'r>> {
+        let family = if flow.src.is_ipv4() { Family::Ip } else { Family::Ip6 };
+        let opens = matches!(flow.ct, CtState::New | CtState::Related);
+        let hooks = hooks(flow.direction, self.environment.hooks).iter();
+        let chains = hooks.flat_map(|hook| self.index.at(*hook, family));
+        chains.filter(|hooked| opens || hooked.kind != ChainKind::Nat).collect()
+    }
+}
+
+/// The hooks that a packet meets, in order.
+fn hooks(direction: Direction, which: Hooks) -> &'static [Hook] {
+    match (direction, which) {
+        (Direction::In, Hooks::Filtering) => &[Hook::Input],
+        (Direction::Out, Hooks::Filtering) => &[Hook::Output],
+        (Direction::Forward, Hooks::Filtering) => &[Hook::Forward],
+        (Direction::In, Hooks::Whole) => &[Hook::Prerouting, Hook::Input],
+        (Direction::Out, Hooks::Whole) => &[Hook::Output, Hook::Postrouting],
+        (Direction::Forward, Hooks::Whole) => &[Hook::Prerouting, Hook::Forward, Hook::Postrouting],
     }
 }

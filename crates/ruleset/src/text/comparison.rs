@@ -13,8 +13,9 @@ use crate::expr::{CmpOp, PayloadBase};
 /// Say a comparison. None if it has no words.
 pub(super) fn say(context: &mut Context, left: &[Operand<'_>], op: CmpOp, right: &Right<'_>) -> Option<()> {
     if let Right::Set(found) = right {
-        let (words, fields) = key(context, left)?;
+        let (words, mut fields) = key(context, left)?;
         let masked = matches!(&fields[..], [one] if one.mask.is_some());
+        fields.iter_mut().filter(|_| masked).for_each(Named::in_decimal);
         let between = relation(op, masked)?;
         context.say(format!("{words}{between}{}", set(found, &fields)?));
         return Some(());
@@ -87,7 +88,9 @@ fn compare(named: &Named, op: CmpOp, value: &[u8]) -> Option<String> {
         return of_bits(named, bits, op, value);
     }
     match &named.mask {
-        Some((_, mask)) if column.kind.is_bits() => masked_flags(named, op, *mask, number(value, column.order)?),
+        Some((_, mask)) if column.kind.is_bits() => {
+            masked_flags(named, op, *mask, number(value, column.order)?)
+        }
         Some((mask, bits)) => masked(named, op, (mask, *bits), value),
         None if column.kind.is_bits() => exact_flags(named, op, value),
         None => Some(format!("{name}{}{}", relation(op, false)?, spell(column.kind, value, column.order)?)),
@@ -96,7 +99,11 @@ fn compare(named: &Named, op: CmpOp, value: &[u8]) -> Option<String> {
 
 /// Whether less and more mean of the bytes what they mean of the number.
 fn is_ordered(column: Column) -> bool {
-    let numeric = !column.kind.is_bits() && !matches!(column.kind, Kind::IfName | Kind::Text | Kind::IfIndex);
+    let numeric = !column.kind.is_bits()
+        && !matches!(
+            column.kind,
+            Kind::IfName | Kind::Text | Kind::IfIndex | Kind::RouteIndex | Kind::FibType
+        );
     numeric && (column.order == Order::Network || column.len == 1)
 }
 
@@ -172,7 +179,8 @@ fn range(named: &Named, op: CmpOp, from: &[u8], to: &[u8]) -> Option<String> {
     let Named { name, column, .. } = named;
     let plain = named.part_of.is_none() && named.bits.is_none() && is_ordered(*column);
     (plain && from.len() == column.len && to.len() == column.len).then_some(())?;
-    let ends = (spell(column.kind, from, column.order)?, spell(column.kind, to, column.order)?);
+    let kind = column.kind.in_ranges();
+    let ends = (spell(kind, from, column.order)?, spell(kind, to, column.order)?);
     let mask = named.mask.as_ref().map_or(String::new(), |(mask, _)| format!(" & {mask}"));
     Some(format!("{name}{mask}{}{}-{}", relation(op, false)?, ends.0, ends.1))
 }
@@ -189,4 +197,3 @@ fn relation(op: CmpOp, explicit: bool) -> Option<&'static str> {
         CmpOp::Gte => " >= ",
     })
 }
-

@@ -44,6 +44,15 @@ pub(super) struct Named {
     pub(super) mask: Option<(String, u128)>,
 }
 
+impl Named {
+    /// Raw payload is hexadecimal, but for keys of maps and behind a mask.
+    pub(super) fn in_decimal(&mut self) {
+        if self.column.kind == Kind::Hex {
+            self.column.kind = Kind::Number;
+        }
+    }
+}
+
 impl Context {
     pub(super) fn new(family: Family) -> Context {
         let network = match family {
@@ -108,6 +117,11 @@ impl Context {
                 self.network = [(2, &IP), (10, &IP6)].iter().find(|(n, _)| *n == value).map(|(_, h)| *h);
                 self.needless[Layer::Network as usize] = self.network.map(|_| place);
             }
+            Source::Meta(MetaKey::Protocol) if matches!(self.family, Family::Netdev | Family::Bridge) => {
+                self.network =
+                    [(0x0800, &IP), (0x86dd, &IP6)].iter().find(|(n, _)| *n == value).map(|(_, h)| *h);
+                self.needless[Layer::Network as usize] = self.network.map(|_| place);
+            }
             Source::Meta(MetaKey::L4Proto) => {
                 self.transport = protocol;
                 self.needless[Layer::Transport as usize] = Some(place);
@@ -156,7 +170,8 @@ impl Context {
             }
         }
         let unnamed = base == PayloadBase::Transport && self.header(base).is_none();
-        if let Some(port) = ANY_TRANSPORT.field(offset, len).filter(|_| unnamed && has_ports(self.transport)) {
+        if let Some(port) = ANY_TRANSPORT.field(offset, len).filter(|_| unnamed && has_ports(self.transport))
+        {
             return Some(plain_name((format!("th {}", port.name), port.kind)));
         }
         Some(plain_name((format!("@{},{},{}", base_name(base), offset * 8, len * 8), Kind::Hex)))
@@ -209,7 +224,8 @@ fn said_mask(operand: &Operand<'_>, kind: Kind) -> Option<Option<(String, u128)>
     let Some((mask, xor)) = operand.masks else { return Some(None) };
     let number = number(mask.bytes(), kind.order())?;
     let plain = xor.bytes().iter().all(|b| *b == 0) && mask.bytes().len() == operand.len;
-    let maskable = matches!(kind, Kind::Ipv4 | Kind::Ipv6 | Kind::Mark | Kind::Number | Kind::HostNumber | Kind::Hex);
+    let maskable =
+        matches!(kind, Kind::Ipv4 | Kind::Ipv6 | Kind::Mark | Kind::Number | Kind::HostNumber | Kind::Hex);
     match kind.is_bits() {
         _ if !plain => None,
         true => Some(Some((String::new(), number))),

@@ -48,7 +48,8 @@ fn chain(table: &Table, chain: &Chain) -> String {
     text
 }
 
-fn hook(family: Family, base: &BaseChain) -> String {
+/// What makes a chain a base chain, on a line of its own.
+pub(super) fn hook(family: Family, base: &BaseChain) -> String {
     let BaseChain { kind, hook, priority, policy, devices } = base;
     let kind = match kind {
         ChainKind::Filter => "filter",
@@ -130,7 +131,7 @@ pub(super) fn set_words(set: &Set) -> Option<String> {
         None => None,
     };
     let lines = [
-        size.map(|n| format!("size {n}")),
+        size.filter(|_| !flags.constant).map(|n| format!("size {n}")),
         flags_line(*flags, timeout_ms.is_some()),
         Some(stateful?.join(" ")).filter(|s| !s.is_empty()),
         timeout_ms.map(|ms| format!("timeout {}", duration(ms))),
@@ -156,8 +157,8 @@ fn flags_line(flags: SetFlags, default_timeout: bool) -> Option<String> {
     let SetFlags { constant, interval, timeout, dynamic } = flags;
     let all = [(constant, "constant"), (dynamic, "dynamic"), (interval, "interval"), (timeout, "timeout")];
     let set: Vec<_> = all.iter().filter(|(on, _)| *on).map(|(_, word)| *word).collect();
-    let said = !set.is_empty() && !(set == ["timeout"] && default_timeout);
-    said.then(|| format!("flags {}", set.join(",")))
+    let unsaid = set.is_empty() || (set == ["timeout"] && default_timeout);
+    (!unsaid).then(|| format!("flags {}", set.join(",")))
 }
 
 /// The elements, wrapped as nft wraps them; nothing if there are none.

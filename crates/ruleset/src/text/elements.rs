@@ -4,7 +4,7 @@
 use super::plain;
 use super::value::{self, Kind, Order, duration};
 use crate::{DataType, Element, Set, Verdict, set::MapData};
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 
 /// One field of a key: how it is spelled, how it lies in the bytes.
 #[derive(Debug, Clone, Copy)]
@@ -36,7 +36,7 @@ fn sorted<'a>(set: &'a Set, columns: &[Column]) -> Vec<&'a Element> {
     let mut elements: Vec<_> = set.elements.iter().collect();
     match columns {
         [_] if set.flags.interval => elements.sort_by(|a, b| a.key.cmp(&b.key)),
-        [one] if one.kind == Kind::TcpFlags => elements.sort_by_key(|e| flags_rank(e)),
+        [one] if one.kind == Kind::TcpFlags && set.data.is_none() => elements.sort_by_key(|e| first_flags(e)),
         [one] if one.order == Order::Network => elements.sort_by(|a, b| a.key.cmp(&b.key)),
         _ if set.flags.interval => {}
         _ => elements.sort_by(|a, b| backwards(a, b)),
@@ -48,10 +48,10 @@ fn backwards(a: &Element, b: &Element) -> Ordering {
     a.key.bytes().iter().rev().cmp(b.key.bytes().iter().rev())
 }
 
-/// nft compares several flags by the lowest of them.
-fn flags_rank(element: &Element) -> (u8, std::cmp::Reverse<u8>) {
+/// nft orders lists of flags by their first flag, then the second and so on, the longer list first.
+fn first_flags(element: &Element) -> (bool, Reverse<u8>) {
     let bits = element.key.bytes().first().copied().unwrap_or(0);
-    (bits & bits.wrapping_neg(), std::cmp::Reverse(bits))
+    (bits != 0, Reverse(bits.reverse_bits()))
 }
 
 /// One element with all that it has.
@@ -126,7 +126,7 @@ fn range(column: Column, first: &[u8], last: &[u8]) -> Option<String> {
     if !range_has_words(column) {
         return None;
     }
-    let spelled = |bytes: &[u8]| value::spell(column.kind, bytes, column.order);
+    let spelled = |bytes: &[u8]| value::spell(column.kind.in_ranges(), bytes, column.order);
     match prefix_len(first, last) {
         Some(len) if column.kind.has_prefixes() => Some(format!("{}/{len}", spelled(first)?)),
         _ => Some(format!("{}-{}", spelled(first)?, spelled(last)?)),
@@ -136,7 +136,10 @@ fn range(column: Column, first: &[u8], last: &[u8]) -> Option<String> {
 /// Numbers in host order have no ranges, nor have names and flags.
 fn range_has_words(column: Column) -> bool {
     let ordered = column.order == Order::Network || column.len == 1;
-    let named = matches!(column.kind, Kind::IfIndex | Kind::Text | Kind::Dscp | Kind::Ecn);
+    let named = matches!(
+        column.kind,
+        Kind::IfIndex | Kind::RouteIndex | Kind::FibType | Kind::Text | Kind::Dscp | Kind::Ecn
+    );
     ordered && !named && !column.kind.is_bits()
 }
 

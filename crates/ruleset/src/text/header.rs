@@ -164,7 +164,10 @@ impl Header {
 
     /// The field that has exactly these bits of these bytes.
     pub(super) fn bits(&self, offset: u32, len: u32, mask: u32) -> Option<Field> {
-        self.fields.iter().copied().find(|f| f.offset == offset && f.len == len && f.mask == mask && mask != 0)
+        self.fields
+            .iter()
+            .copied()
+            .find(|f| f.offset == offset && f.len == len && f.mask == mask && mask != 0)
     }
 
     /// The field that these bytes begin, without reaching its end.

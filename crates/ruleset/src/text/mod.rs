@@ -17,7 +17,7 @@ mod rule;
 mod statement;
 mod value;
 
-use crate::{DataType, Element, Hook, Rule, Ruleset, Set, Table, Value, Verdict};
+use crate::{BaseChain, DataType, Element, Family, Hook, Rule, Ruleset, Set, Table, Value, Verdict};
 use elements::Column;
 use std::fmt::Write;
 
@@ -59,6 +59,31 @@ pub fn verdict(verdict: &Verdict) -> String {
 /// A hook: `input`.
 pub fn hook(hook: Hook) -> &'static str {
     declaration::hook_name(hook)
+}
+
+/// What makes a chain a base chain: `type filter hook input priority filter; policy accept;`.
+pub(crate) fn base_chain(family: Family, base: &BaseChain) -> String {
+    declaration::hook(family, base).trim().to_owned()
+}
+
+/// A set's declaration without its elements, on one line.
+pub(crate) fn set_declaration(set: &Set) -> String {
+    let Set { name, key, data, flags, timeout_ms, size, exprs, comment, elements: _ } = set;
+    let bare = Set {
+        name: name.clone(),
+        key: key.clone(),
+        data: data.clone(),
+        flags: *flags,
+        timeout_ms: *timeout_ms,
+        size: *size,
+        exprs: exprs.clone(),
+        comment: comment.clone(),
+        elements: Vec::new(),
+    };
+    let words =
+        declaration::set_words(&bare).unwrap_or_else(|| format!("set {name} of types without a name"));
+    let words: Vec<&str> = words.lines().map(str::trim).filter(|line| *line != "}").collect();
+    words[1.min(words.len() - 1)..].join("; ")
 }
 
 /// Something that nft's words cannot say, and where it is.

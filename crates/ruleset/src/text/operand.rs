@@ -11,7 +11,11 @@ use crate::{SetRef, Value};
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Source<'a> {
     Meta(MetaKey),
-    Payload { base: PayloadBase, offset: u32, len: u32 },
+    Payload {
+        base: PayloadBase,
+        offset: u32,
+        len: u32,
+    },
     Ct(CtKey, Option<CtDirection>),
     Fib(FibResult, FibFlags),
     Constant(&'a Value),
@@ -66,11 +70,7 @@ pub(super) fn ct_len(key: CtKey) -> usize {
 
 /// Bytes that a `fib` result loads.
 pub(super) fn fib_len(result: FibResult, flags: FibFlags) -> usize {
-    match result {
-        FibResult::OifName if !flags.present => 16,
-        FibResult::Oif if flags.present => 1,
-        _ => 4,
-    }
+    if result == FibResult::OifName && !flags.present { 16 } else { 4 }
 }
 
 /// Name and kind of a `meta` key that rules compare; none if nft spells its values in a way not known here.

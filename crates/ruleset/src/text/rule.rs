@@ -70,7 +70,10 @@ pub(super) fn set(set: &SetRef, fields: &[Named]) -> Option<String> {
 }
 
 fn vmap(context: &mut Context, left: &[Operand<'_>], map: &SetRef) -> Option<String> {
-    let (words, fields) = key(context, left)?;
+    let (words, mut fields) = key(context, left)?;
+    if let [one] = &mut fields[..] {
+        one.in_decimal();
+    }
     Some(format!("{words} vmap {}", set(map, &fields)?))
 }
 

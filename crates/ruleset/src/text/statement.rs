@@ -41,13 +41,15 @@ pub(super) struct Dynset<'a> {
 
 /// The statements of a program. None if an instruction or its use of a register has no phrase.
 pub(super) fn statements<'a>(table: &'a Table, exprs: &'a [Expr]) -> Option<Vec<Statement<'a>>> {
-    let mut reader = Reader { table, registers: Default::default(), idle: [false; REG_SLOTS], statements: Vec::new() };
+    let mut reader =
+        Reader { table, registers: Default::default(), idle: [false; REG_SLOTS], statements: Vec::new() };
     let mut rest = exprs;
     while let [expr, after @ ..] = rest {
         rest = match (expr, after) {
-            (Expr::Cmp { sreg, op: CmpOp::Gte, value: from }, [Expr::Cmp { sreg: same, op, value: to }, after @ ..])
-                if sreg == same && *op == CmpOp::Lte =>
-            {
+            (
+                Expr::Cmp { sreg, op: CmpOp::Gte, value: from },
+                [Expr::Cmp { sreg: same, op, value: to }, after @ ..],
+            ) if sreg == same && *op == CmpOp::Lte => {
                 reader.compare(*sreg, CmpOp::Eq, Right::Range(from, to))?;
                 after
             }
@@ -77,7 +79,9 @@ impl<'a> Reader<'a> {
                 let source = Source::Payload { base: *base, offset: *offset, len: *len };
                 self.load(*dreg, Operand::new(source, usize::try_from(*len).ok()?))
             }
-            Expr::Ct { key, dir, dreg } => self.load(*dreg, Operand::new(Source::Ct(*key, *dir), ct_len(*key))),
+            Expr::Ct { key, dir, dreg } => {
+                self.load(*dreg, Operand::new(Source::Ct(*key, *dir), ct_len(*key)))
+            }
             Expr::Fib { result, flags, dreg } => {
                 self.load(*dreg, Operand::new(Source::Fib(*result, *flags), fib_len(*result, *flags)))
             }

@@ -99,6 +99,20 @@ impl Kind {
         }
     }
 
+    /// How the ends of a range are spelled: nft gives them no names.
+    pub(super) fn in_ranges(self) -> Kind {
+        match self {
+            Kind::NfProto
+            | Kind::Protocol
+            | Kind::IcmpType
+            | Kind::IcmpCode
+            | Kind::Icmpv6Type
+            | Kind::Icmpv6Code
+            | Kind::PktType => Kind::Number,
+            kind => kind,
+        }
+    }
+
     /// Whether a bare value means "has one of these bits", not "is this".
     pub(super) fn is_bits(self) -> bool {
         matches!(self, Kind::TcpFlags | Kind::CtState | Kind::CtStatus)

@@ -24,14 +24,31 @@ pub fn rules(said: &str, chain: &str) -> Vec<(Rule, String)> {
         } else if line.starts_with("  [ ") && inside {
             let (rule, text) = rules.last_mut().expect("a rule began");
             text.push_str(&format!("{}\n", line.trim_end()));
-            let expr = expr(line.trim().trim_start_matches("[ ").trim_end_matches(" ]"), &mut sets, &rule.exprs);
+            let expr =
+                expr(line.trim().trim_start_matches("[ ").trim_end_matches(" ]"), &mut sets, &rule.exprs);
+            if let (Some(Expr::Immediate { value, .. }), Expr::MetaSet { key, .. }) =
+                (rule.exprs.last_mut(), &expr)
+            {
+                let len = if matches!(key, MetaKey::NfTrace | MetaKey::PktType) { 1 } else { 4 };
+                *value = Value::from_bytes(&value.bytes()[..len]);
+            }
             rule.exprs.push(expr);
-        } else if !line.starts_with("  userdata") {
+        } else if let Some(data) = line.strip_prefix("  userdata = { ") {
+            if inside && let Some((rule, _)) = rules.last_mut() {
+                rule.comment = comment(data);
+            }
+        } else {
             inside = false;
         }
     }
     rules.retain(|(rule, _)| !rule.exprs.is_empty());
     rules
+}
+
+/// A comment is stored as type 0, length, text, zero; printable bytes as they are, others as `\\x00`.
+fn comment(data: &str) -> Option<String> {
+    let text = data.strip_prefix("\\x00")?.strip_suffix("\\x00 }")?;
+    Some(if text.starts_with("\\x") { &text[4..] } else { &text[1..] }.to_owned())
 }
 
 fn anonymous(flags: u32) -> Set {
@@ -77,8 +94,9 @@ fn map_data(data: &str) -> MapData {
 
 /// Intervals come as beginnings and as first keys after them.
 fn close(set: &mut Set, ends: &[Vec<u8>]) {
+    let starts: Vec<Vec<u8>> = set.elements.iter().map(|e| e.key.bytes().to_vec()).collect();
     for element in set.elements.iter_mut().filter(|e| e.end.is_none()) {
-        let after = ends.iter().filter(|end| end[..] > *element.key.bytes()).min();
+        let after = starts.iter().chain(ends).filter(|end| end[..] > *element.key.bytes()).min();
         let last = match after {
             Some(after) => before(after),
             None => vec![0xff; element.key.bytes().len()],
@@ -142,13 +160,12 @@ fn width(exprs: &[Expr], wanted: Reg) -> usize {
             _ => 4,
         }),
         Expr::Fib { result, flags, dreg } if *dreg == wanted => Some(match result {
-            FibResult::OifName => 16,
-            _ if flags.present => 1,
+            FibResult::OifName if !flags.present => 16,
             _ => 4,
         }),
         _ => None,
     };
-    exprs.iter().rev().find_map(of).expect("the register was loaded")
+    exprs.iter().rev().find_map(of).unwrap_or(4)
 }
 
 fn value(text: &str, len: usize) -> Value {
@@ -223,7 +240,9 @@ fn expr(line: &str, sets: &mut Vec<Set>, before: &[Expr]) -> Expr {
         ["counter", "pkts", packets, "bytes", bytes] => {
             Expr::Counter { packets: packets.parse().expect("packets"), bytes: bytes.parse().expect("bytes") }
         }
-        ["limit", "rate", rate, "burst", burst, "type", kind, "flags", flags] => limit(rate, burst, kind, flags),
+        ["limit", "rate", rate, "burst", burst, "type", kind, "flags", flags] => {
+            limit(rate, burst, kind, flags)
+        }
         ["log", ..] => log(line),
         ["reject", "type", kind, "code", code] => {
             let code = code.parse().expect("code");
@@ -258,7 +277,8 @@ fn cmp(op: &str, sreg: &str, right: &str, before: &[Expr]) -> Expr {
 
 fn fib(asked: &[&str], dreg: Reg) -> Expr {
     let has = |word| asked.contains(&word);
-    let source = &asked[..asked.iter().rposition(|w| matches!(*w, "oif" | "oifname" | "type")).expect("a result")];
+    let source =
+        &asked[..asked.iter().rposition(|w| matches!(*w, "oif" | "oifname" | "type")).expect("a result")];
     let flags = FibFlags {
         saddr: has("saddr"),
         daddr: has("daddr"),
@@ -288,7 +308,9 @@ fn lookup(sreg: Reg, name: &str, rest: &[&str], sets: &mut Vec<Set>, before: &[E
             let len = width(before, sreg);
             if len.div_ceil(4) == words {
                 set.key = vec![DataType::Other { id: 0, len: len as u8 }];
-                for value in set.elements.iter_mut().flat_map(|e| [Some(&mut e.key), e.end.as_mut()]).flatten() {
+                for value in
+                    set.elements.iter_mut().flat_map(|e| [Some(&mut e.key), e.end.as_mut()]).flatten()
+                {
                     *value = Value::from_bytes(&value.bytes()[..len]);
                 }
             } else {
@@ -324,7 +346,8 @@ fn log(line: &str) -> Expr {
         rest.split(' ').next()?.parse::<u32>().ok()
     };
     let prefix = line.split_once("prefix ").map(|(_, rest)| {
-        let end = [" group ", " level ", " tcpseq", " ipopt", " uid"].iter().filter_map(|w| rest.find(w)).min();
+        let end =
+            [" group ", " level ", " tcpseq", " ipopt", " uid"].iter().filter_map(|w| rest.find(w)).min();
         rest[..end.unwrap_or(rest.len())].to_owned()
     });
     let bits = [("tcpseq", 1), ("tcpopt", 2), ("ipopt", 4), ("uid", 8), ("macdecode", 32)];

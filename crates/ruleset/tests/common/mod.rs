@@ -68,11 +68,11 @@ impl Drop for Namespace {
     }
 }
 
-/// The first lines that differ, for a failure that can be read.
-pub fn first_difference(ours: &str, nfts: &str) -> String {
-    let pairs = ours.lines().zip(nfts.lines()).find(|(a, b)| a != b);
-    match pairs {
-        Some((a, b)) => format!("ours: {a}\nnft:  {b}"),
-        None => format!("{} lines of ours, {} of nft", ours.lines().count(), nfts.lines().count()),
-    }
+/// The lines that only one side has, for a failure that can be read.
+pub fn differences(ours: &str, nfts: &str) -> String {
+    let only = |a: &str, b: &str, whose: &str| -> String {
+        let missing = a.lines().filter(|line| !b.lines().any(|other| other == *line));
+        missing.map(|line| format!("{whose}: {}\n", line.trim())).collect()
+    };
+    format!("{}{}", only(ours, nfts, "ours"), only(nfts, ours, "nft "))
 }

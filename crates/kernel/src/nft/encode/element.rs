@@ -3,8 +3,8 @@
 //!
 //! Three forms. A plain key. In a concatenation of ranges, key and closing key in one element. In any
 //! other interval set, two elements: where the interval begins, and, marked as an end, the first value
-//! behind it; none where it reaches to the last value. nft also marks an end at zero in front of the
-//! first interval, and so do we, when elements are added.
+//! behind it; none where it reaches to the last value. nft also marks an end at zero in front of a first
+//! interval that does not begin there. We always do, because then the kernel's count of elements is exact.
 
 use super::expr::{write_statements, write_value, write_verdict};
 use super::BatchWriter;
@@ -63,9 +63,8 @@ impl BatchWriter {
         let name = if set.is_anonymous() { super::expr::anonymous_name(set) } else { &set.name };
         let mut list = List { batch: self, id, name, kind, flags, set_id, open: None };
         if form == ElementForm::Interval {
-            let adds = kind == message::NEWSETELEM && flags & nl::F_EXCL == 0;
-            if let Some(zero) = leading_end(elements).filter(|_| adds) {
-                list.push(|w| write_end(w, &zero));
+            if let Some(zero) = leading_end(elements).filter(|_| kind == message::NEWSETELEM) {
+                list.leading_end(&zero);
             }
             sorted(elements).for_each(|e| list.push_element(e, form));
         } else {
@@ -93,6 +92,16 @@ impl List<'_, '_> {
             self.push(|w| write_element(w, e, form));
         } else {
             self.push(|w| write_key(w, e, form));
+        }
+    }
+
+    /// It may be there already, so it goes by itself where the others must not be.
+    fn leading_end(&mut self, zero: &Value) {
+        let flags = std::mem::replace(&mut self.flags, nl::F_CREATE);
+        self.push(|w| write_end(w, zero));
+        if flags != self.flags {
+            self.close();
+            self.flags = flags;
         }
     }
 
@@ -191,7 +200,8 @@ fn write_begin(w: &mut Writer, e: &Element, form: ElementForm, end: IntervalEnd)
     write_statements(w, element::EXPR, element::EXPRESSIONS, exprs);
 }
 
-fn write_end(w: &mut Writer, at: &Value) {
+/// The end of an interval: the first value behind it.
+pub(crate) fn write_end(w: &mut Writer, at: &Value) {
     w.nest(LIST_ELEM, |w| {
         w.be32(element::FLAGS, element::F_INTERVAL_END);
         write_value(w, element::KEY, at);
@@ -203,7 +213,8 @@ fn is_catchall(e: &Element) -> bool {
     e.key.bytes().is_empty()
 }
 
-fn last_key(e: &Element) -> &Value {
+/// The last key of a range; of a single key, that.
+pub(crate) fn last_key(e: &Element) -> &Value {
     e.end.as_ref().unwrap_or(&e.key)
 }
 
@@ -211,15 +222,14 @@ fn end_of(e: &Element) -> IntervalEnd {
     if last_key(e).bytes().iter().all(|b| *b == 0xff) { IntervalEnd::Open } else { IntervalEnd::Closed }
 }
 
-/// The end at zero in front of the first interval; none if that begins there.
+/// The end at zero that leads; none where there is nothing to lead.
 fn leading_end(elements: &[Element]) -> Option<Value> {
-    let lowest = elements.iter().filter(|e| !is_catchall(e)).map(|e| &e.key).min()?;
-    let zero = lowest.bytes().iter().any(|b| *b != 0);
-    zero.then(|| Value(vec![0; lowest.bytes().len()].into()))
+    let any = elements.iter().find(|e| !is_catchall(e))?;
+    Some(Value(vec![0; any.key.bytes().len()].into()))
 }
 
 /// The next value, counted as one big-endian number; none behind the last.
-fn successor(value: &Value) -> Option<Value> {
+pub(crate) fn successor(value: &Value) -> Option<Value> {
     let mut bytes = value.0.clone();
     for byte in bytes.iter_mut().rev() {
         *byte = byte.wrapping_add(1);
@@ -243,9 +253,9 @@ mod tests {
     }
 
     #[test]
-    fn an_end_leads_unless_zero_is_in() {
-        assert!(leading_end(&[Element::key(&[0, 0])]).is_none());
+    fn an_end_leads_unless_there_is_nothing_to_lead() {
         assert!(leading_end(&[]).is_none());
+        assert!(leading_end(&[Element::key(&[])]).is_none());
         assert_eq!(leading_end(&[Element::key(&[0, 1])]), Some(Value::from_bytes(&[0, 0])));
     }
 }

@@ -5,7 +5,7 @@ mod element;
 mod expr;
 mod set;
 
-pub(crate) use element::{ElementForm, write_key};
+pub(crate) use element::{ElementForm, last_key, successor, write_end, write_key};
 
 use super::codes::{chain_kind_name, family_code, hook_code, table_flags_code};
 use super::userdata;
