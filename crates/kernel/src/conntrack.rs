@@ -142,3 +142,17 @@ fn tuple(bytes: &[u8]) -> Option<Tuple> {
         icmp: icmp(4).or_else(|| icmp(7)),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_without_panic(payload in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = flow(&Message { kind: wire::CT_NEW, flags: 0, seq: 0, payload: &payload });
+            let _ = tuple(&payload);
+        }
+    }
+}

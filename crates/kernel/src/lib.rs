@@ -14,8 +14,8 @@ pub mod nft;
 pub mod sockets;
 
 pub use netlink::DumpError;
-pub use nft::{Nft, NftError, batch};
 pub use netns::{NetNs, NetNsError};
+pub use nft::{Nft, NftError, batch};
 
 use std::time::Duration;
 

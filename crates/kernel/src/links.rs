@@ -115,3 +115,17 @@ pub(crate) fn ip(bytes: &[u8]) -> Option<IpAddr> {
     let v4 = <[u8; 4]>::try_from(bytes).map(|b| Ipv4Addr::from(b).into());
     v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(|b| Ipv6Addr::from(b).into())).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_without_panic(payload in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = interface(&Message { kind: wire::NEWLINK, flags: 0, seq: 0, payload: &payload });
+            let _ = address(&Message { kind: wire::NEWADDR, flags: 0, seq: 0, payload: &payload });
+        }
+    }
+}

@@ -35,7 +35,9 @@ pub enum NetNsError {
         source: io::Error,
     },
     /// `setns` was refused.
-    #[error("entering a network namespace: {0}; it needs CAP_SYS_ADMIN, and a file of /proc/PID/ns/net or /run/netns")]
+    #[error(
+        "entering a network namespace: {0}; it needs CAP_SYS_ADMIN, and a file of /proc/PID/ns/net or /run/netns"
+    )]
     Enter(#[source] io::Error),
     /// No thread could be made for it.
     #[error("starting a thread for a network namespace: {0}")]

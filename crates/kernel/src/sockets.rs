@@ -92,11 +92,7 @@ pub fn established() -> Result<Vec<Socket>, DumpError> {
 /// How often a list is read again because it changed meanwhile.
 const ATTEMPTS: u32 = 10;
 
-fn both_families(
-    doing: &'static str,
-    protocol: Protocol,
-    states: &[u8],
-) -> Result<Vec<Socket>, DumpError> {
+fn both_families(doing: &'static str, protocol: Protocol, states: &[u8]) -> Result<Vec<Socket>, DumpError> {
     let failed = |e| DumpError::new(Subject { doing, missing: "inet_diag" }, e);
     let mut socket = netlink::Socket::open(Some(rustix::net::netlink::SOCK_DIAG)).map_err(failed)?;
     let mut sockets = Vec::new();
@@ -117,7 +113,7 @@ fn one_family(
     for _ in 0..ATTEMPTS {
         let mut sockets = Vec::new();
         let fill = |w: &mut Writer| w.fixed(request);
-        let dump = socket.dump(wire::SOCK_DIAG_BY_FAMILY, fill, |m| sockets.extend(open_socket(protocol, m)));
+        let dump = socket.dump(wire::SOCK_DIAG_BY_FAMILY, fill, |m| sockets.extend(decoded(protocol, m)));
         if dump.map_err(failed)? == Dump::Consistent {
             return Ok(sockets);
         }
@@ -140,7 +136,7 @@ fn request(family: u8, protocol: Protocol, states: &[u8]) -> [u8; wire::REQUEST_
 }
 
 /// `struct inet_diag_msg`: 4 bytes of state, the addresses, 5 numbers.
-fn open_socket(protocol: Protocol, m: &Message<'_>) -> Option<Socket> {
+fn decoded(protocol: Protocol, m: &Message<'_>) -> Option<Socket> {
     let b = m.payload.first_chunk::<{ wire::MESSAGE_LEN }>()?;
     let number = |at: usize| Some(u32::from_ne_bytes(*b.get(at..)?.first_chunk()?));
     let port = |at: usize| Some(u16::from_be_bytes(*b.get(at..)?.first_chunk()?));
@@ -174,6 +170,19 @@ impl Socket {
             IpAddr::V4(_) => true,
             IpAddr::V6(ip) if ip.is_unspecified() => self.v6only == Some(false),
             IpAddr::V6(ip) => ip.to_ipv4_mapped().is_some(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_without_panic(payload in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = decoded(Protocol::Tcp, &Message { kind: wire::SOCK_DIAG_BY_FAMILY, flags: 0, seq: 0, payload: &payload });
         }
     }
 }

@@ -80,7 +80,9 @@ fn many_elements_are_split_below_64_kib_and_come_back() {
     let mut table = Table::new(Family::Ip, "t");
     let mut set = Set::new("s", &[DataType::Ipv4Addr]);
     set.flags.interval = true;
-    set.elements = (0..20_000u32).map(|n| Element::range(&(n * 16).to_be_bytes(), &(n * 16 + 7).to_be_bytes())).collect();
+    set.elements = (0..20_000u32)
+        .map(|n| Element::range(&(n * 16).to_be_bytes(), &(n * 16 + 7).to_be_bytes()))
+        .collect();
     table.sets.push(set);
     let bytes = batch::encode(&creation(&table)).unwrap();
     assert_eq!(batch::decode(&bytes).unwrap(), table);

@@ -36,9 +36,15 @@ fn intervals() -> impl Strategy<Value = Vec<Element>> {
 fn random_intervals_are_read_counted_and_found() {
     in_namespace(|| {
         let nft = RefCell::new(Nft::open().unwrap());
-        let mut runner = TestRunner::new(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() });
+        let mut runner = TestRunner::new(ProptestConfig {
+            cases: 120,
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        });
         let case = (intervals(), prop_oneof![Just(IfThere::Keep), Just(IfThere::Refuse)]);
-        runner.run(&case, |(elements, how)| check(&mut nft.borrow_mut(), elements, how)).unwrap_or_else(|e| panic!("{e}"));
+        runner
+            .run(&case, |(elements, how)| check(&mut nft.borrow_mut(), elements, how))
+            .unwrap_or_else(|e| panic!("{e}"));
     });
 }
 
@@ -48,7 +54,13 @@ fn check(nft: &mut Nft, elements: Vec<Element>, how: IfThere) -> Result<(), Test
     set.flags.interval = true;
     table.sets.push(Set { elements, ..set });
     let (id, set) = (&table.id, &table.sets[0]);
-    let ops = vec![Op::AddTable(&table), Op::DeleteTable(id), Op::AddTable(&table), Op::AddSet(id, set), Op::AddElements(id, set, &set.elements, how)];
+    let ops = vec![
+        Op::AddTable(&table),
+        Op::DeleteTable(id),
+        Op::AddTable(&table),
+        Op::AddSet(id, set),
+        Op::AddElements(id, set, &set.elements, how),
+    ];
     nft.commit(&Transaction { generation: None, ops }).unwrap();
     prop_assert_eq!(&nft.read_elements(id, set).unwrap(), &set.elements);
     prop_assert_eq!(nft.element_count(id, "s").unwrap(), Some(set.elements.len() as u32));

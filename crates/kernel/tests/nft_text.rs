@@ -34,7 +34,13 @@ const SETS: &str = r#"
 "#;
 
 const RULES: &[&str] = &[
-    "accept", "drop", "continue", "return", "jump x", "goto x", "counter",
+    "accept",
+    "drop",
+    "continue",
+    "return",
+    "jump x",
+    "goto x",
+    "counter",
     "ip saddr 10.0.0.1 accept",
     "ip saddr != 10.0.0.0/8 drop",
     "ip saddr 10.0.0.1-10.0.0.9 accept",
@@ -60,13 +66,28 @@ const RULES: &[&str] = &[
     "tcp dport vmap @v",
     "meta mark set ip saddr map @m2",
     "meta mark set ip saddr map { 1.2.3.4 : 1, 1.2.3.5 : 2 }",
-    "ip saddr @a drop", "ip saddr != @h accept", "ip saddr . tcp dport @c accept",
-    "ip6 saddr @m6 accept", "iifname @ifs accept", "iifname @ifi accept", "ether saddr @ety accept",
+    "ip saddr @a drop",
+    "ip saddr != @h accept",
+    "ip saddr . tcp dport @c accept",
+    "ip6 saddr @m6 accept",
+    "iifname @ifs accept",
+    "iifname @ifi accept",
+    "ether saddr @ety accept",
     "ip6 saddr . tcp dport . meta l4proto @k accept",
-    "meta mark { 1, 5 } accept", "meta mark 0x10-0x20 accept", "meta mark @mk drop",
-    "meta mark set 5", "meta mark set meta mark and 0xff or 0x100", "meta skuid 0 accept", "meta skuid @uid",
-    "meta pkttype broadcast drop", "meta nfproto ipv6 accept", "meta length > 1000 drop",
-    "meta cpu 1", "meta priority set 1:2", "meta nftrace set 1", "meta protocol ip accept",
+    "meta mark { 1, 5 } accept",
+    "meta mark 0x10-0x20 accept",
+    "meta mark @mk drop",
+    "meta mark set 5",
+    "meta mark set meta mark and 0xff or 0x100",
+    "meta skuid 0 accept",
+    "meta skuid @uid",
+    "meta pkttype broadcast drop",
+    "meta nfproto ipv6 accept",
+    "meta length > 1000 drop",
+    "meta cpu 1",
+    "meta priority set 1:2",
+    "meta nftrace set 1",
+    "meta protocol ip accept",
     "add @d { ip saddr limit rate 5/second }",
     "add @d { ip saddr timeout 30s }",
     "update @d { ip saddr timeout 60s counter } accept",
@@ -74,28 +95,58 @@ const RULES: &[&str] = &[
     "update @two { ip saddr } drop",
     "add @conns { ip saddr ct count over 20 } drop",
     "log prefix \"abc\" group 3 snaplen 20 queue-threshold 7",
-    "log", "log prefix \"x: \" level info flags all", "log group 0",
-    "reject", "reject with tcp reset", "reject with icmp type host-prohibited",
-    "reject with icmpv6 type addr-unreachable", "reject with icmpx type admin-prohibited",
-    "fib saddr . iif oif missing drop", "fib daddr type local accept", "fib saddr . mark oifname \"lo\" accept",
-    "ct state established,related accept", "ct state invalid drop", "ct state { new, established } accept",
+    "log",
+    "log prefix \"x: \" level info flags all",
+    "log group 0",
+    "reject",
+    "reject with tcp reset",
+    "reject with icmp type host-prohibited",
+    "reject with icmpv6 type addr-unreachable",
+    "reject with icmpx type admin-prohibited",
+    "fib saddr . iif oif missing drop",
+    "fib daddr type local accept",
+    "fib saddr . mark oifname \"lo\" accept",
+    "ct state established,related accept",
+    "ct state invalid drop",
+    "ct state { new, established } accept",
     "ct state vmap { established : accept, related : accept, invalid : drop }",
-    "ct direction original", "ct original ip saddr 1.2.3.4", "ct reply proto-dst 80", "ct status dnat accept",
-    "ct mark 1 accept", "ct mark set 1", "ct zone 1", "ct expiration 10s", "ct bytes > 1000",
-    "limit rate 10/second burst 5 packets accept", "limit rate over 7/minute drop",
-    "limit rate 10 mbytes/second burst 9000 bytes accept", "limit rate 400/week",
-    "tcp flags & (syn|ack) == syn", "tcp flags syn / fin,syn,rst,ack accept",
-    "icmp type echo-request accept", "icmpv6 type { nd-neighbor-solicit, nd-router-advert } accept",
-    "ip protocol icmp accept", "ip dscp cs1", "ip frag-off & 0x1fff != 0 drop", "ip ttl set 5",
-    "ip option rr exists drop", "udp length > 8",
-    "@th,64,64 0x5245474953544552 counter", "@nh,0,8 0x45", "socket transparent 1 accept",
-    "quota 100 mbytes accept", "numgen random mod 2 0 accept", "jhash ip saddr mod 2 0 accept",
+    "ct direction original",
+    "ct original ip saddr 1.2.3.4",
+    "ct reply proto-dst 80",
+    "ct status dnat accept",
+    "ct mark 1 accept",
+    "ct mark set 1",
+    "ct zone 1",
+    "ct expiration 10s",
+    "ct bytes > 1000",
+    "limit rate 10/second burst 5 packets accept",
+    "limit rate over 7/minute drop",
+    "limit rate 10 mbytes/second burst 9000 bytes accept",
+    "limit rate 400/week",
+    "tcp flags & (syn|ack) == syn",
+    "tcp flags syn / fin,syn,rst,ack accept",
+    "icmp type echo-request accept",
+    "icmpv6 type { nd-neighbor-solicit, nd-router-advert } accept",
+    "ip protocol icmp accept",
+    "ip dscp cs1",
+    "ip frag-off & 0x1fff != 0 drop",
+    "ip ttl set 5",
+    "ip option rr exists drop",
+    "udp length > 8",
+    "@th,64,64 0x5245474953544552 counter",
+    "@nh,0,8 0x45",
+    "socket transparent 1 accept",
+    "quota 100 mbytes accept",
+    "numgen random mod 2 0 accept",
+    "jhash ip saddr mod 2 0 accept",
     "ip saddr . ip daddr vmap { 1.1.1.1 . 2.2.2.2 : accept }",
     "ct state new tcp dport 22 ip saddr { 10.0.0.0/8, 192.168.0.0/16 } limit rate 10/minute counter accept",
 ];
 
 fn table_of(rule: &str) -> String {
-    format!("table inet t {{\n{SETS}\n chain i {{\n  type filter hook input priority filter; policy drop;\n  {rule}\n }}\n}}\n")
+    format!(
+        "table inet t {{\n{SETS}\n chain i {{\n  type filter hook input priority filter; policy drop;\n  {rule}\n }}\n}}\n"
+    )
 }
 
 /// What nft loaded, and the same under another name.
@@ -153,4 +204,33 @@ fn halves(listing: &str) -> (String, String) {
     let (first, second) = listing.split_at(listing.find("table inet copy").unwrap());
     let body = |s: &str| s.split_once('\n').unwrap().1.trim().to_owned();
     (body(first), body(second))
+}
+
+/// What `nft --debug=netlink` says that it sends for the one rule of chain `i`.
+fn program_in_nfts_words(rule: &str) -> Option<Vec<String>> {
+    let output = support::nft_command(&["--debug=netlink", "-f", "-"], &table_of(rule));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let (_, program) = text.split_once("inet t i\n")?;
+    let lines = program.lines().map(str::trim).take_while(|line| line.starts_with('['));
+    output.status.success().then(|| lines.map(str::to_owned).collect())
+}
+
+#[test]
+fn programs_print_as_nft_prints_them() {
+    in_namespace(|| {
+        let mut nft = Nft::open().unwrap();
+        let mut different = Vec::new();
+        for rule in RULES {
+            support::nft_command(&["flush", "ruleset"], "");
+            let Some(theirs) = program_in_nfts_words(rule) else { continue };
+            let (read, _) = read_and_copy(&mut nft);
+            let exprs = &read.chain("i").unwrap().rules[0].exprs;
+            let ours: Vec<String> = exprs.iter().map(|e| e.to_string().trim().to_owned()).collect();
+            let held_whole = ours.iter().any(|line| line.ends_with("bytes ]") || line.ends_with("bytes ] ]"));
+            if ours != theirs && !held_whole {
+                different.push(format!("{rule}\n  nft:  {theirs:#?}\n  ours: {ours:#?}"));
+            }
+        }
+        assert!(different.is_empty(), "{}", different.join("\n"));
+    });
 }

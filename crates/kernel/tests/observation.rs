@@ -72,7 +72,8 @@ fn tracking() -> Table {
         policy: ChainPolicy::Accept,
         devices: Vec::new(),
     };
-    let rule = Rule { exprs: vec![Expr::Ct { key: CtKey::State, dir: None, dreg: Reg(0) }], ..Rule::default() };
+    let rule =
+        Rule { exprs: vec![Expr::Ct { key: CtKey::State, dir: None, dreg: Reg(0) }], ..Rule::default() };
     table.chains.push(Chain { name: "input".into(), base: Some(base), rules: vec![rule] });
     table
 }
@@ -90,8 +91,14 @@ fn tracked_flows_are_read_with_both_directions() {
             let (from, to) = (stream.local_addr().unwrap(), stream.peer_addr().unwrap());
             let flows = conntrack::flows().unwrap();
             let flow = flows.iter().find(|f| f.original.src_port == from.port()).unwrap();
-            assert_eq!((flow.original.src, flow.original.dst, flow.original.dst_port), (from.ip(), to.ip(), to.port()));
-            assert_eq!((flow.reply.src, flow.reply.src_port, flow.reply.dst_port), (to.ip(), to.port(), from.port()));
+            assert_eq!(
+                (flow.original.src, flow.original.dst, flow.original.dst_port),
+                (from.ip(), to.ip(), to.port())
+            );
+            assert_eq!(
+                (flow.reply.src, flow.reply.src_port, flow.reply.dst_port),
+                (to.ip(), to.port(), from.port())
+            );
             assert_eq!((flow.original.protocol, flow.tcp_state), (6, Some(3)));
             assert!(flow.status.seen_reply() && flow.status.assured() && flow.status.confirmed());
             assert!(!flow.status.translated() && flow.timeout_s.unwrap() > 60);
@@ -113,7 +120,8 @@ fn interfaces_and_addresses_are_read() {
         assert_eq!((named("v0").up, named("v0").kind.as_deref()), (true, Some("veth")));
         assert!(!named("v1").up);
         let addresses = links::addresses().unwrap();
-        let ours: Vec<_> = addresses.iter().filter(|a| a.index == named("v0").index && a.scope == 0).collect();
+        let ours: Vec<_> =
+            addresses.iter().filter(|a| a.index == named("v0").index && a.scope == 0).collect();
         assert_eq!(ours.len(), 2, "{addresses:?}");
         assert_eq!((ours[0].address, ours[0].prefix_len), (Ipv4Addr::new(192, 0, 2, 1).into(), 24));
         assert_eq!((ours[1].address.to_string().as_str(), ours[1].prefix_len), ("2001:db8::1", 64));
@@ -124,12 +132,12 @@ fn interfaces_and_addresses_are_read() {
 fn work_in_a_namespace_stays_there() {
     in_namespace(|| {
         let other = NetNs::create().unwrap();
-        other.run(|| ip("link add only-there type dummy")).unwrap();
+        other.run(|| ip("link add there-0 type veth peer name there-1")).unwrap();
         let names = || links::interfaces().unwrap().into_iter().map(|i| i.name).collect::<Vec<_>>();
-        assert_eq!(other.run(names).unwrap(), ["lo", "only-there"]);
+        assert_eq!(other.run(names).unwrap(), ["lo", "there-1", "there-0"]);
         assert_eq!(names(), ["lo"]);
         let again = NetNs::open(format!("/proc/self/fd/{}", other.as_fd().as_raw_fd())).unwrap();
-        assert_eq!(again.run(names).unwrap().len(), 2);
+        assert_eq!(again.run(names).unwrap().len(), 3);
         assert_eq!(NetNs::current().unwrap().run(names).unwrap(), ["lo"]);
         let mut elsewhere = other.run(|| Nft::open().unwrap()).unwrap();
         elsewhere.commit(&creation(&tracking())).unwrap();

@@ -69,65 +69,158 @@ fn sets() -> Vec<Set> {
     let lasting = |ms| ElementExtra { timeout_ms: Some(ms), ..ElementExtra::default() };
     vec![
         set("hash", &[Ipv4Addr], vec![Element::key(&ip4(1)), commented(Element::key(&ip4(2)), "the second")]),
-        Set { size: Some(64), comment: Some("of a size".into()), ..set("sized", &[Ipv6Addr], vec![Element::key(&ip6(1))]) },
-        intervals("prefixes", &[Ipv4Addr], vec![
-            Element::range(&[1, 0, 0, 0], &[1, 255, 255, 255]),
-            Element::range(&[2, 0, 0, 0], &[2, 0, 0, 7]),
-            Element::key(&[2, 0, 0, 8]),
-            commented(Element::range(&[224, 0, 0, 0], &[255, 255, 255, 255]), "to the end"),
-        ]),
+        Set {
+            size: Some(64),
+            comment: Some("of a size".into()),
+            ..set("sized", &[Ipv6Addr], vec![Element::key(&ip6(1))])
+        },
+        intervals(
+            "prefixes",
+            &[Ipv4Addr],
+            vec![
+                Element::range(&[1, 0, 0, 0], &[1, 255, 255, 255]),
+                Element::range(&[2, 0, 0, 0], &[2, 0, 0, 7]),
+                Element::key(&[2, 0, 0, 8]),
+                commented(Element::range(&[224, 0, 0, 0], &[255, 255, 255, 255]), "to the end"),
+            ],
+        ),
         intervals("everything", &[Ipv6Addr], vec![Element::range(&[0; 16], &[255; 16])]),
-        intervals("ports", &[InetService], vec![ports(0, 9), Element::key(&[0, 22]), Element::key(&[255, 255])]),
+        intervals(
+            "ports",
+            &[InetService],
+            vec![ports(0, 9), Element::key(&[0, 22]), Element::key(&[255, 255])],
+        ),
         intervals("empty", &[Ipv6Addr], vec![]),
-        intervals("names", &[IfName], vec![Element::range(&name16("eth"), &[b"eth".to_vec(), vec![255; 13]].concat())]),
+        intervals(
+            "names",
+            &[IfName],
+            vec![Element::range(&name16("eth"), &[b"eth".to_vec(), vec![255; 13]].concat())],
+        ),
         intervals("marks", &[Mark], vec![Element::range(&[0, 0, 0, 5], &[0, 0, 1, 0])]),
-        intervals("pairs", &[Ipv4Addr, InetService], vec![
-            Element::range(&[10, 0, 0, 0, 0, 80, 0, 0], &[10, 255, 255, 255, 0, 90, 0, 0]),
-            commented(Element::key(&[11, 0, 0, 1, 0, 80, 0, 0]), "one"),
-        ]),
-        intervals("triples", &[Ipv6Addr, InetProto, InetService], vec![Element::range(
-            &[ip6(0).to_vec(), vec![6, 0, 0, 0, 0, 0, 0, 0]].concat(),
-            &[ip6(255).to_vec(), vec![6, 0, 0, 0, 255, 255, 0, 0]].concat(),
-        )]),
+        intervals(
+            "pairs",
+            &[Ipv4Addr, InetService],
+            vec![
+                Element::range(&[10, 0, 0, 0, 0, 80, 0, 0], &[10, 255, 255, 255, 0, 90, 0, 0]),
+                commented(Element::key(&[11, 0, 0, 1, 0, 80, 0, 0]), "one"),
+            ],
+        ),
+        intervals(
+            "triples",
+            &[Ipv6Addr, InetProto, InetService],
+            vec![Element::range(
+                &[ip6(0).to_vec(), vec![6, 0, 0, 0, 0, 0, 0, 0]].concat(),
+                &[ip6(255).to_vec(), vec![6, 0, 0, 0, 255, 255, 0, 0]].concat(),
+            )],
+        ),
         set("plain_pairs", &[InetProto, InetService], vec![Element::key(&[6, 0, 0, 0, 0, 22, 0, 0])]),
-        map(set("services", &[InetProto, InetService], vec![
-            Element::key(&[6, 0, 0, 0, 0, 22, 0, 0]).to(accept()),
-            Element::key(&[17, 0, 0, 0, 0, 53, 0, 0]).to(jump()),
-        ]), &[Verdict]),
-        map(intervals("port_verdicts", &[InetService], vec![
-            star().to(MapData::Verdict(rolewall_ruleset::Verdict::Drop)),
-            ports(1, 9).to(jump()),
-            commented(Element::key(&[0, 10]).to(MapData::Verdict(rolewall_ruleset::Verdict::Return)), "c"),
-            ports(11, 19).to(MapData::Verdict(rolewall_ruleset::Verdict::Goto("other".into()))),
-        ]), &[Verdict]),
-        map(intervals("pair_verdicts", &[Ipv4Addr, InetService], vec![
-            Element::range(&[10, 0, 0, 0, 0, 80, 0, 0], &[10, 0, 0, 9, 0, 80, 0, 0]).to(accept()),
-        ]), &[Verdict]),
-        map(set("to_mark", &[Ipv4Addr], vec![Element::key(&ip4(1)).to(MapData::Value(value(&[5, 0, 0, 0])))]), &[Mark]),
-        map(set("to_pair", &[Ipv4Addr], vec![
-            Element::key(&ip4(1)).to(MapData::Value(value(&[1, 2, 3, 4, 0, 80, 0, 0]))),
-        ]), &[Ipv4Addr, InetService]),
+        map(
+            set(
+                "services",
+                &[InetProto, InetService],
+                vec![
+                    Element::key(&[6, 0, 0, 0, 0, 22, 0, 0]).to(accept()),
+                    Element::key(&[17, 0, 0, 0, 0, 53, 0, 0]).to(jump()),
+                ],
+            ),
+            &[Verdict],
+        ),
+        map(
+            intervals(
+                "port_verdicts",
+                &[InetService],
+                vec![
+                    star().to(MapData::Verdict(rolewall_ruleset::Verdict::Drop)),
+                    ports(1, 9).to(jump()),
+                    commented(
+                        Element::key(&[0, 10]).to(MapData::Verdict(rolewall_ruleset::Verdict::Return)),
+                        "c",
+                    ),
+                    ports(11, 19).to(MapData::Verdict(rolewall_ruleset::Verdict::Goto("other".into()))),
+                ],
+            ),
+            &[Verdict],
+        ),
+        map(
+            intervals(
+                "pair_verdicts",
+                &[Ipv4Addr, InetService],
+                vec![Element::range(&[10, 0, 0, 0, 0, 80, 0, 0], &[10, 0, 0, 9, 0, 80, 0, 0]).to(accept())],
+            ),
+            &[Verdict],
+        ),
+        map(
+            set("to_mark", &[Ipv4Addr], vec![Element::key(&ip4(1)).to(MapData::Value(value(&[5, 0, 0, 0])))]),
+            &[Mark],
+        ),
+        map(
+            set(
+                "to_pair",
+                &[Ipv4Addr],
+                vec![Element::key(&ip4(1)).to(MapData::Value(value(&[1, 2, 3, 4, 0, 80, 0, 0])))],
+            ),
+            &[Ipv4Addr, InetService],
+        ),
         Set { flags: timed, ..set("timed", &[NfProto], vec![with(Element::key(&[2]), lasting(600_000))]) },
-        Set { flags: timed, timeout_ms: Some(300_000), ..set("defaulted", &[Ipv4Addr], vec![
-            Element::key(&ip4(1)),
-            with(Element::key(&ip4(2)), ElementExtra { comment: Some("longer".into()), ..lasting(900_000) }),
-            with(Element::key(&ip4(3)), lasting(0)),
-        ]) },
-        Set { flags: SetFlags { timeout: true, interval: true, ..SetFlags::default() }, ..set("timed_ranges", &[Ipv4Addr], vec![
-            with(Element::range(&ip4(1), &ip4(9)), lasting(600_000)),
-            Element::key(&ip4(20)),
-        ]) },
-        Set { flags: dynamic, timeout_ms: Some(60_000), size: Some(1000), ..set("seen", &[Ipv4Addr], vec![]) },
-        Set { flags: SetFlags { dynamic: true, ..SetFlags::default() }, size: Some(10), ..set("limited", &[Ipv6Addr], vec![]) },
-        Set { flags: SetFlags { dynamic: true, ..SetFlags::default() }, size: Some(65_535), exprs: vec![
-            Expr::Limit { rate: 5, per_s: 1, burst: 5, kind: LimitKind::Packets, invert: false },
-            Expr::Counter { packets: 0, bytes: 0 },
-        ], ..set("with_statements", &[Ipv4Addr], vec![]) },
+        Set {
+            flags: timed,
+            timeout_ms: Some(300_000),
+            ..set(
+                "defaulted",
+                &[Ipv4Addr],
+                vec![
+                    Element::key(&ip4(1)),
+                    with(
+                        Element::key(&ip4(2)),
+                        ElementExtra { comment: Some("longer".into()), ..lasting(900_000) },
+                    ),
+                    with(Element::key(&ip4(3)), lasting(0)),
+                ],
+            )
+        },
+        Set {
+            flags: SetFlags { timeout: true, interval: true, ..SetFlags::default() },
+            ..set(
+                "timed_ranges",
+                &[Ipv4Addr],
+                vec![with(Element::range(&ip4(1), &ip4(9)), lasting(600_000)), Element::key(&ip4(20))],
+            )
+        },
+        Set {
+            flags: dynamic,
+            timeout_ms: Some(60_000),
+            size: Some(1000),
+            ..set("seen", &[Ipv4Addr], vec![])
+        },
+        Set {
+            flags: SetFlags { dynamic: true, ..SetFlags::default() },
+            size: Some(10),
+            ..set("limited", &[Ipv6Addr], vec![])
+        },
+        Set {
+            flags: SetFlags { dynamic: true, ..SetFlags::default() },
+            size: Some(65_535),
+            exprs: vec![
+                Expr::Limit { rate: 5, per_s: 1, burst: 5, kind: LimitKind::Packets, invert: false },
+                Expr::Counter { packets: 0, bytes: 0 },
+            ],
+            ..set("with_statements", &[Ipv4Addr], vec![])
+        },
         Set { exprs: vec![Expr::Counter { packets: 0, bytes: 0 }], ..set("counted", &[InetService], vec![]) },
-        map(Set { flags: dynamic, timeout_ms: Some(60_000), size: Some(65_535), ..set("learned", &[Ipv4Addr], vec![]) }, &[InetService]),
-        Set { flags: SetFlags { constant: true, ..SetFlags::default() }, size: Some(2), ..set("fixed", &[CtState], vec![
-            Element::key(&[2, 0, 0, 0]), Element::key(&[4, 0, 0, 0]),
-        ]) },
+        map(
+            Set {
+                flags: dynamic,
+                timeout_ms: Some(60_000),
+                size: Some(65_535),
+                ..set("learned", &[Ipv4Addr], vec![])
+            },
+            &[InetService],
+        ),
+        Set {
+            flags: SetFlags { constant: true, ..SetFlags::default() },
+            size: Some(2),
+            ..set("fixed", &[CtState], vec![Element::key(&[2, 0, 0, 0]), Element::key(&[4, 0, 0, 0])])
+        },
         set("macs", &[EtherAddr], vec![Element::key(&[0, 1, 2, 3, 4, 5])]),
         set("ether_types", &[EtherType], vec![Element::key(&[8, 0])]),
         set("icmp_types", &[IcmpType], vec![Element::key(&[8])]),
@@ -163,7 +256,11 @@ fn anonymous(set: Set) -> SetRef {
 }
 
 fn ip_saddr() -> Vec<Expr> {
-    vec![Expr::Meta { key: MetaKey::NfProto, dreg: Reg(0) }, eq(&[2]), payload(PayloadBase::Network, 12, 4, 0)]
+    vec![
+        Expr::Meta { key: MetaKey::NfProto, dreg: Reg(0) },
+        eq(&[2]),
+        payload(PayloadBase::Network, 12, 4, 0),
+    ]
 }
 
 fn dport() -> Vec<Expr> {
@@ -180,57 +277,199 @@ fn rules() -> Vec<Vec<Expr>> {
     let verdict = |v: Verdict| vec![Expr::Verdict(v)];
     let accept = || Expr::Verdict(Verdict::Accept);
     let limit = |kind, invert| Expr::Limit { rate: 10, per_s: 60, burst: 7, kind, invert };
-    let log = Expr::Log { prefix: None, group: None, snaplen: None, queue_threshold: None, level: None, flags: None };
+    let log = Expr::Log {
+        prefix: None,
+        group: None,
+        snaplen: None,
+        queue_threshold: None,
+        level: None,
+        flags: None,
+    };
     let dynset = |set: &str, op, data, timeout_ms, exprs| Expr::Dynset {
-        set: set.into(), op, key: Reg(0), data, timeout_ms, invert: false, exprs,
+        set: set.into(),
+        op,
+        key: Reg(0),
+        data,
+        timeout_ms,
+        invert: false,
+        exprs,
     };
     let fib = |result, flags| vec![Expr::Fib { result, flags, dreg: Reg(0) }];
     let flags = FibFlags { saddr: true, iif: true, ..FibFlags::default() };
     let mut rules = vec![
-        verdict(Verdict::Accept), verdict(Verdict::Drop), verdict(Verdict::Continue), verdict(Verdict::Return),
-        verdict(Verdict::Jump("other".into())), verdict(Verdict::Goto("other".into())),
+        verdict(Verdict::Accept),
+        verdict(Verdict::Drop),
+        verdict(Verdict::Continue),
+        verdict(Verdict::Return),
+        verdict(Verdict::Jump("other".into())),
+        verdict(Verdict::Goto("other".into())),
         vec![Expr::Counter { packets: 0, bytes: 0 }],
         vec![limit(LimitKind::Packets, false), limit(LimitKind::Bytes, true)],
         vec![log.clone()],
         vec![Expr::Reject(Reject::Icmpx(1))],
-        then(vec![Expr::Meta { key: MetaKey::NfProto, dreg: Reg(0) }, eq(&[2])], vec![Expr::Reject(Reject::IcmpUnreach(10))]),
+        then(
+            vec![Expr::Meta { key: MetaKey::NfProto, dreg: Reg(0) }, eq(&[2])],
+            vec![Expr::Reject(Reject::IcmpUnreach(10))],
+        ),
         then(vec![L4PROTO, eq(&[6])], vec![Expr::Reject(Reject::TcpReset)]),
         fib(FibResult::Oif, FibFlags { present: true, ..flags }),
         fib(FibResult::OifName, FibFlags { mark: true, ..flags }),
         fib(FibResult::AddrType, FibFlags { daddr: true, ..FibFlags::default() }),
-        vec![Expr::Ct { key: CtKey::State, dir: None, dreg: Reg(0) },
-            Expr::Bitwise { sreg: Reg(0), dreg: Reg(0), len: 4, mask: value(&[6, 0, 0, 0]), xor: value(&[0; 4]) },
-            Expr::Cmp { sreg: Reg(0), op: CmpOp::Neq, value: value(&[0; 4]) }, accept()],
+        vec![
+            Expr::Ct { key: CtKey::State, dir: None, dreg: Reg(0) },
+            Expr::Bitwise {
+                sreg: Reg(0),
+                dreg: Reg(0),
+                len: 4,
+                mask: value(&[6, 0, 0, 0]),
+                xor: value(&[0; 4]),
+            },
+            Expr::Cmp { sreg: Reg(0), op: CmpOp::Neq, value: value(&[0; 4]) },
+            accept(),
+        ],
         vec![Expr::Ct { key: CtKey::ProtoDst, dir: Some(CtDirection::Reply), dreg: Reg(0) }, eq(&[0, 80])],
         vec![Expr::Ct { key: CtKey::SrcIp, dir: Some(CtDirection::Original), dreg: Reg(4) }],
         vec![Expr::Ct { key: CtKey::Other(14), dir: Some(CtDirection::Original), dreg: Reg(4) }],
-        vec![Expr::Meta { key: MetaKey::Mark, dreg: Reg(0) },
+        vec![
+            Expr::Meta { key: MetaKey::Mark, dreg: Reg(0) },
             Expr::Byteorder { sreg: Reg(0), dreg: Reg(0), to_network: true, len: 4, size: 4 },
             Expr::Cmp { sreg: Reg(0), op: CmpOp::Gte, value: value(&[0, 0, 0, 5]) },
-            Expr::Cmp { sreg: Reg(0), op: CmpOp::Lte, value: value(&[0, 0, 0, 9]) }],
-        vec![Expr::Immediate { dreg: Reg(0), value: value(&[5, 0, 0, 0]) }, Expr::MetaSet { key: MetaKey::Mark, sreg: Reg(0) }],
-        then(ip_saddr(), vec![Expr::Range { sreg: Reg(0), op: CmpOp::Neq, from: value(&ip4(1)), to: value(&ip4(9)) }]),
-        then(dport(), vec![Expr::Range { sreg: Reg(0), op: CmpOp::Eq, from: value(&[0, 1]), to: value(&[0, 9]) }]),
+            Expr::Cmp { sreg: Reg(0), op: CmpOp::Lte, value: value(&[0, 0, 0, 9]) },
+        ],
+        vec![
+            Expr::Immediate { dreg: Reg(0), value: value(&[5, 0, 0, 0]) },
+            Expr::MetaSet { key: MetaKey::Mark, sreg: Reg(0) },
+        ],
+        then(
+            ip_saddr(),
+            vec![Expr::Range { sreg: Reg(0), op: CmpOp::Neq, from: value(&ip4(1)), to: value(&ip4(9)) }],
+        ),
+        then(
+            dport(),
+            vec![Expr::Range { sreg: Reg(0), op: CmpOp::Eq, from: value(&[0, 1]), to: value(&[0, 9]) }],
+        ),
         then(ip_saddr(), vec![lookup(named("hash"), None, false)]),
         then(ip_saddr(), vec![lookup(named("prefixes"), None, true), Expr::Verdict(Verdict::Drop)]),
         then(dport(), vec![lookup(named("port_verdicts"), Some(LookupTo::Verdict), false)]),
-        then(ip_saddr(), vec![lookup(named("to_mark"), Some(LookupTo::Reg(Reg(0))), false), Expr::MetaSet { key: MetaKey::Mark, sreg: Reg(0) }]),
-        then(dport(), vec![lookup(anonymous(set("", &[DataType::InetService], vec![Element::key(&[0, 22]), Element::key(&[0, 80])])), None, false), accept()]),
-        then(dport(), vec![lookup(anonymous(intervals("", &[DataType::InetService], vec![Element::key(&[0, 22]), Element::range(&[0, 80], &[0, 90])])), None, true), accept()]),
-        then(ip_saddr(), vec![payload(PayloadBase::Transport, 2, 2, 1), lookup(anonymous(intervals("", &[DataType::Ipv4Addr, DataType::InetService], vec![
-            Element::range(&[10, 0, 0, 0, 0, 80, 0, 0], &[10, 0, 0, 9, 0, 90, 0, 0])])), None, false), accept()]),
-        then(ip_saddr(), vec![lookup(anonymous(map(set("", &[DataType::Ipv4Addr], vec![
-            Element::key(&ip4(1)).to(MapData::Verdict(Verdict::Jump("other".into()))),
-            Element::key(&ip4(2)).to(MapData::Verdict(Verdict::Drop))]), &[DataType::Verdict])), Some(LookupTo::Verdict), false)]),
-        then(ip_saddr(), vec![lookup(anonymous(map(set("", &[DataType::Ipv4Addr], vec![
-            Element::key(&ip4(1)).to(MapData::Value(value(&[7, 0, 0, 0])))]), &[DataType::Mark])), Some(LookupTo::Reg(Reg(0))), false),
-            Expr::MetaSet { key: MetaKey::Mark, sreg: Reg(0) }]),
+        then(
+            ip_saddr(),
+            vec![
+                lookup(named("to_mark"), Some(LookupTo::Reg(Reg(0))), false),
+                Expr::MetaSet { key: MetaKey::Mark, sreg: Reg(0) },
+            ],
+        ),
+        then(
+            dport(),
+            vec![
+                lookup(
+                    anonymous(set(
+                        "",
+                        &[DataType::InetService],
+                        vec![Element::key(&[0, 22]), Element::key(&[0, 80])],
+                    )),
+                    None,
+                    false,
+                ),
+                accept(),
+            ],
+        ),
+        then(
+            dport(),
+            vec![
+                lookup(
+                    anonymous(intervals(
+                        "",
+                        &[DataType::InetService],
+                        vec![Element::key(&[0, 22]), Element::range(&[0, 80], &[0, 90])],
+                    )),
+                    None,
+                    true,
+                ),
+                accept(),
+            ],
+        ),
+        then(
+            ip_saddr(),
+            vec![
+                payload(PayloadBase::Transport, 2, 2, 1),
+                lookup(
+                    anonymous(intervals(
+                        "",
+                        &[DataType::Ipv4Addr, DataType::InetService],
+                        vec![Element::range(&[10, 0, 0, 0, 0, 80, 0, 0], &[10, 0, 0, 9, 0, 90, 0, 0])],
+                    )),
+                    None,
+                    false,
+                ),
+                accept(),
+            ],
+        ),
+        then(
+            ip_saddr(),
+            vec![lookup(
+                anonymous(map(
+                    set(
+                        "",
+                        &[DataType::Ipv4Addr],
+                        vec![
+                            Element::key(&ip4(1)).to(MapData::Verdict(Verdict::Jump("other".into()))),
+                            Element::key(&ip4(2)).to(MapData::Verdict(Verdict::Drop)),
+                        ],
+                    ),
+                    &[DataType::Verdict],
+                )),
+                Some(LookupTo::Verdict),
+                false,
+            )],
+        ),
+        then(
+            ip_saddr(),
+            vec![
+                lookup(
+                    anonymous(map(
+                        set(
+                            "",
+                            &[DataType::Ipv4Addr],
+                            vec![Element::key(&ip4(1)).to(MapData::Value(value(&[7, 0, 0, 0])))],
+                        ),
+                        &[DataType::Mark],
+                    )),
+                    Some(LookupTo::Reg(Reg(0))),
+                    false,
+                ),
+                Expr::MetaSet { key: MetaKey::Mark, sreg: Reg(0) },
+            ],
+        ),
         then(ip_saddr(), vec![dynset("seen", DynsetOp::Add, None, None, vec![])]),
-        then(ip_saddr(), vec![dynset("seen", DynsetOp::Update, None, Some(30_000), vec![limit(LimitKind::Packets, true)]), Expr::Verdict(Verdict::Drop)]),
-        then(ip_saddr(), vec![dynset("seen", DynsetOp::Update, None, None, vec![limit(LimitKind::Packets, false), Expr::Counter { packets: 0, bytes: 0 }]), accept()]),
+        then(
+            ip_saddr(),
+            vec![
+                dynset("seen", DynsetOp::Update, None, Some(30_000), vec![limit(LimitKind::Packets, true)]),
+                Expr::Verdict(Verdict::Drop),
+            ],
+        ),
+        then(
+            ip_saddr(),
+            vec![
+                dynset(
+                    "seen",
+                    DynsetOp::Update,
+                    None,
+                    None,
+                    vec![limit(LimitKind::Packets, false), Expr::Counter { packets: 0, bytes: 0 }],
+                ),
+                accept(),
+            ],
+        ),
         then(ip_saddr(), vec![dynset("seen", DynsetOp::Delete, None, None, vec![])]),
         then(ip_saddr(), vec![dynset("with_statements", DynsetOp::Update, None, None, vec![])]),
-        then(ip_saddr(), vec![payload(PayloadBase::Transport, 2, 2, 4), dynset("learned", DynsetOp::Update, Some(Reg(4)), Some(8_000), vec![])]),
+        then(
+            ip_saddr(),
+            vec![
+                payload(PayloadBase::Transport, 2, 2, 4),
+                dynset("learned", DynsetOp::Update, Some(Reg(4)), Some(8_000), vec![]),
+            ],
+        ),
         vec![payload(PayloadBase::Transport, 8, 8, 0), eq(b"REGISTER")],
         vec![payload(PayloadBase::Link, 0, 6, 0), eq(&[1; 6])],
         vec![payload(PayloadBase::Inner, 0, 4, 0), eq(b"HTTP")],
@@ -257,14 +496,37 @@ fn quota() -> Box<[u8]> {
 }
 
 fn every_slot() -> impl Iterator<Item = Vec<Expr>> {
-    (0..16).map(|slot| vec![payload(PayloadBase::Network, 12, 4, slot), Expr::Cmp { sreg: Reg(slot), op: CmpOp::Lt, value: value(&ip4(slot)) }])
+    (0..16).map(|slot| {
+        vec![
+            payload(PayloadBase::Network, 12, 4, slot),
+            Expr::Cmp { sreg: Reg(slot), op: CmpOp::Lt, value: value(&ip4(slot)) },
+        ]
+    })
 }
 
 fn every_meta() -> impl Iterator<Item = Vec<Expr>> {
     use MetaKey::*;
     let keys = [
-        Len, Protocol, Priority, Mark, Iif, Oif, IifName, OifName, IifType, OifType, SkUid, SkGid, NfProto, L4Proto,
-        PktType, Cpu, IifGroup, OifGroup, Cgroup, Other(24),
+        Len,
+        Protocol,
+        Priority,
+        Mark,
+        Iif,
+        Oif,
+        IifName,
+        OifName,
+        IifType,
+        OifType,
+        SkUid,
+        SkGid,
+        NfProto,
+        L4Proto,
+        PktType,
+        Cpu,
+        IifGroup,
+        OifGroup,
+        Cgroup,
+        Other(24),
     ];
     keys.into_iter().map(|key| vec![Expr::Meta { key, dreg: Reg(0) }])
 }
@@ -275,12 +537,32 @@ fn table() -> Table {
     table.sets = sets();
     table.chains = vec![
         Chain::regular("other"),
-        Chain { name: "in".into(), base: base(Hook::Input, ChainKind::Filter, 0, ChainPolicy::Drop), rules: Vec::new() },
-        Chain { name: "raw".into(), base: base(Hook::Prerouting, ChainKind::Filter, -300, ChainPolicy::Accept), rules: Vec::new() },
-        Chain { name: "out".into(), base: base(Hook::Output, ChainKind::Route, i32::MIN, ChainPolicy::Accept), rules: Vec::new() },
-        Chain { name: "nat".into(), base: base(Hook::Postrouting, ChainKind::Nat, 100, ChainPolicy::Accept), rules: Vec::new() },
+        Chain {
+            name: "in".into(),
+            base: base(Hook::Input, ChainKind::Filter, 0, ChainPolicy::Drop),
+            rules: Vec::new(),
+        },
+        Chain {
+            name: "raw".into(),
+            base: base(Hook::Prerouting, ChainKind::Filter, -300, ChainPolicy::Accept),
+            rules: Vec::new(),
+        },
+        Chain {
+            name: "out".into(),
+            base: base(Hook::Output, ChainKind::Route, i32::MIN, ChainPolicy::Accept),
+            rules: Vec::new(),
+        },
+        Chain {
+            name: "nat".into(),
+            base: base(Hook::Postrouting, ChainKind::Nat, 100, ChainPolicy::Accept),
+            rules: Vec::new(),
+        },
     ];
-    let rule = |(n, exprs)| Rule { handle: None, exprs, comment: (n % 2 == 0).then(|| format!("rule {n}: why – because")) };
+    let rule = |(n, exprs)| Rule {
+        handle: None,
+        exprs,
+        comment: (n % 2 == 0).then(|| format!("rule {n}: why – because")),
+    };
     table.chains[1].rules = rules().into_iter().enumerate().map(rule).collect();
     table.chains[2].rules = vec![Rule { exprs: vec![Expr::Notrack], ..Rule::default() }];
     table
@@ -313,7 +595,12 @@ fn every_set_and_expression_comes_back_from_the_kernel() {
         for set in &table.sets {
             let count = nft.element_count(&table.id, &set.name).unwrap();
             assert_eq!(count, Some(set.elements.len() as u32), "{}", set.name);
-            assert_eq!(nft.find_elements(&table.id, set, &set.elements).unwrap().len(), set.elements.len(), "{}", set.name);
+            assert_eq!(
+                nft.find_elements(&table.id, set, &set.elements).unwrap().len(),
+                set.elements.len(),
+                "{}",
+                set.name
+            );
         }
         let outline = nft.read_outline(&table.id).unwrap().unwrap();
         let mut want = read.clone();
@@ -335,7 +622,18 @@ fn nft_prints_what_we_load_and_takes_it_again() {
         let mut table = table();
         // Loads that nothing follows have no words in nft; every_slot and every_meta stay out, and what
         // nft 1.0.6 prints in a way that it does not read again.
-        table.chains[1].rules.retain(|r| matches!(r.exprs.last(), Some(Expr::Verdict(_) | Expr::Lookup { .. } | Expr::Log { .. } | Expr::Reject(_) | Expr::Dynset { .. })));
+        table.chains[1].rules.retain(|r| {
+            matches!(
+                r.exprs.last(),
+                Some(
+                    Expr::Verdict(_)
+                        | Expr::Lookup { .. }
+                        | Expr::Log { .. }
+                        | Expr::Reject(_)
+                        | Expr::Dynset { .. }
+                )
+            )
+        });
         // nft 1.0.6 has no word for an element that never expires in a set whose others do.
         table.sets.iter_mut().find(|s| s.name == "defaulted").unwrap().elements.pop();
         let mut nft = Nft::open().unwrap();
@@ -360,15 +658,25 @@ fn every_family_has_its_hooks() {
         let mut nft = Nft::open().unwrap();
         let cases = [
             (Family::Ip, vec![Hook::Prerouting, Hook::Input, Hook::Forward, Hook::Output, Hook::Postrouting]),
-            (Family::Ip6, vec![Hook::Prerouting, Hook::Input, Hook::Forward, Hook::Output, Hook::Postrouting]),
-            (Family::Bridge, vec![Hook::Prerouting, Hook::Input, Hook::Forward, Hook::Output, Hook::Postrouting]),
+            (
+                Family::Ip6,
+                vec![Hook::Prerouting, Hook::Input, Hook::Forward, Hook::Output, Hook::Postrouting],
+            ),
+            (
+                Family::Bridge,
+                vec![Hook::Prerouting, Hook::Input, Hook::Forward, Hook::Output, Hook::Postrouting],
+            ),
             (Family::Arp, vec![Hook::Input, Hook::Output]),
         ];
         for (family, hooks) in cases {
             let mut table = Table::new(family, "t");
             for hook in hooks {
                 let name = format!("{hook:?}").to_lowercase();
-                table.chains.push(Chain { name, base: base(hook, ChainKind::Filter, -5, ChainPolicy::Drop), rules: Vec::new() });
+                table.chains.push(Chain {
+                    name,
+                    base: base(hook, ChainKind::Filter, -5, ChainPolicy::Drop),
+                    rules: Vec::new(),
+                });
             }
             assert_eq!(through_the_kernel(&mut nft, &table), table);
         }
@@ -380,7 +688,8 @@ fn every_family_has_its_hooks() {
 #[test]
 fn ingress_chains_keep_their_devices() {
     in_namespace(|| {
-        let run = |args: &[&str]| assert!(std::process::Command::new("ip").args(args).status().unwrap().success());
+        let run =
+            |args: &[&str]| assert!(std::process::Command::new("ip").args(args).status().unwrap().success());
         run(&["link", "add", "v0", "type", "veth", "peer", "name", "v1"]);
         let mut nft = Nft::open().unwrap();
         for (family, hook, devices) in [
@@ -417,11 +726,20 @@ fn counters_and_lifetimes_are_put_back_as_they_were() {
     in_namespace(|| {
         let mut table = Table::new(Family::Inet, "t");
         table.chains = vec![Chain::regular("c")];
-        table.chains[0].rules = vec![Rule { exprs: vec![Expr::Counter { packets: 7, bytes: 700 }], ..Rule::default() }];
-        let mut timed = set("timed", &[DataType::Ipv4Addr], vec![with(
-            Element::key(&ip4(1)),
-            ElementExtra { timeout_ms: Some(600_000), expires_ms: Some(300_000), ..ElementExtra::default() },
-        )]);
+        table.chains[0].rules =
+            vec![Rule { exprs: vec![Expr::Counter { packets: 7, bytes: 700 }], ..Rule::default() }];
+        let mut timed = set(
+            "timed",
+            &[DataType::Ipv4Addr],
+            vec![with(
+                Element::key(&ip4(1)),
+                ElementExtra {
+                    timeout_ms: Some(600_000),
+                    expires_ms: Some(300_000),
+                    ..ElementExtra::default()
+                },
+            )],
+        );
         timed.flags.timeout = true;
         table.sets = vec![timed];
         let read = through_the_kernel(&mut Nft::open().unwrap(), &table);

@@ -191,8 +191,7 @@ fn set_netlink_option(fd: &OwnedFd, option: libc::c_int) -> io::Result<()> {
     let len = size_of::<libc::c_int>() as libc::socklen_t;
     // SAFETY: the descriptor is open for as long as `fd` is borrowed; the pointer is to a live `c_int`
     // and `len` is its size; the kernel only reads it.
-    let rc = unsafe {
-        libc::setsockopt(fd.as_raw_fd(), libc::SOL_NETLINK, option, (&raw const on).cast(), len)
-    };
+    let rc =
+        unsafe { libc::setsockopt(fd.as_raw_fd(), libc::SOL_NETLINK, option, (&raw const on).cast(), len) };
     if rc == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

@@ -2,10 +2,10 @@
 //! Not here: the messages of each operation ([`super::encode`]), and sending ([`super::commit`]).
 
 use super::NftError;
+use super::codes::family;
 use super::decode::{self, DecodedSet, RawElement};
 use super::encode::{BatchWriter, nfgenmsg};
 use super::wire::{self, NFGENMSG_LEN, message};
-use super::codes::family;
 use crate::netlink::{Attributes, Message, Messages, Writer, wire as nl};
 use rolewall_ruleset::transaction::Op;
 use rolewall_ruleset::{Family, SetRef, Table, TableId, Transaction};
@@ -203,7 +203,8 @@ impl TableReader {
     fn finish(self) -> Result<Table, NftError> {
         let none = || NftError::malformed(DECODING, "a batch that creates no table, or has no end,");
         let mut table = self.table.filter(|_| self.closed).ok_or_else(none)?;
-        table.sets = self.sets.into_iter().filter(|s| !s.decoded.set.is_anonymous()).map(ReadSet::filled).collect();
+        table.sets =
+            self.sets.into_iter().filter(|s| !s.decoded.set.is_anonymous()).map(ReadSet::filled).collect();
         Ok(table)
     }
 }

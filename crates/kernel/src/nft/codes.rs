@@ -184,14 +184,8 @@ pub(crate) fn ct_key(code: u32) -> CtKey {
 }
 
 /// `enum nft_cmp_ops`; the first two are also `enum nft_range_ops`.
-const CMP_OPS: Codes<CmpOp, 6> = [
-    (CmpOp::Eq, 0),
-    (CmpOp::Neq, 1),
-    (CmpOp::Lt, 2),
-    (CmpOp::Lte, 3),
-    (CmpOp::Gt, 4),
-    (CmpOp::Gte, 5),
-];
+const CMP_OPS: Codes<CmpOp, 6> =
+    [(CmpOp::Eq, 0), (CmpOp::Neq, 1), (CmpOp::Lt, 2), (CmpOp::Lte, 3), (CmpOp::Gt, 4), (CmpOp::Gte, 5)];
 
 pub(crate) fn cmp_op_code(op: CmpOp) -> u32 {
     code_of(&CMP_OPS, op).unwrap_or(u32::MAX)
@@ -202,12 +196,8 @@ pub(crate) fn cmp_op(code: u32) -> Option<CmpOp> {
 }
 
 /// `enum nft_payload_bases`.
-const PAYLOAD_BASES: Codes<PayloadBase, 4> = [
-    (PayloadBase::Link, 0),
-    (PayloadBase::Network, 1),
-    (PayloadBase::Transport, 2),
-    (PayloadBase::Inner, 3),
-];
+const PAYLOAD_BASES: Codes<PayloadBase, 4> =
+    [(PayloadBase::Link, 0), (PayloadBase::Network, 1), (PayloadBase::Transport, 2), (PayloadBase::Inner, 3)];
 
 pub(crate) fn payload_base_code(base: PayloadBase) -> u32 {
     code_of(&PAYLOAD_BASES, base).unwrap_or(u32::MAX)

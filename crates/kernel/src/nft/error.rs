@@ -72,13 +72,17 @@ pub enum NftError {
         len: usize,
     },
     /// One operation does not fit netlink's 16-bit lengths.
-    #[error("{operation}: some part of it is longer than 65,535 bytes, which netlink cannot say; make it smaller")]
+    #[error(
+        "{operation}: some part of it is longer than 65,535 bytes, which netlink cannot say; make it smaller"
+    )]
     TooLong {
         /// The operation.
         operation: String,
     },
     /// It changed faster than it could be read.
-    #[error("{doing}: the ruleset changed during each of {attempts} readings; try again when fewer changes occur")]
+    #[error(
+        "{doing}: the ruleset changed during each of {attempts} readings; try again when fewer changes occur"
+    )]
     Unstable {
         /// What was being done.
         doing: String,
@@ -153,7 +157,9 @@ impl NftError {
 /// What an error number means for an operation of nf_tables.
 fn reason(errno: i32) -> String {
     let meaning = match Errno::from_raw_os_error(errno) {
-        Errno::NOENT => "something it names is not there: a table, chain, set, rule, or an element that never was or has expired",
+        Errno::NOENT => {
+            "something it names is not there: a table, chain, set, rule, or an element that never was or has expired"
+        }
         Errno::EXIST => "it is there already, or overlaps what is there, or is there in another form",
         Errno::BUSY => "it is in use: a rule, a map or a hook still refers to it",
         Errno::PERM => "it belongs to another process (a table with the owner flag)",

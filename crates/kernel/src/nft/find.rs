@@ -103,7 +103,8 @@ impl Nft {
         asked: &[Element],
     ) -> Result<(Vec<Element>, usize), NftError> {
         let form = ElementForm::of(set);
-        let answers = self.ask_elements(id, set, |w| asked.iter().for_each(|e| write_question(w, e, form)))?;
+        let answers =
+            self.ask_elements(id, set, |w| asked.iter().for_each(|e| write_question(w, e, form)))?;
         if answers.is_complete && answers.raw.len() < asked.len() && asked.len() > 1 {
             // Something was passed over without a word: one at a time cannot be misread.
             return self.begun_as_wanted(id, set, &asked[..1]);

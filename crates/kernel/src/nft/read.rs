@@ -7,9 +7,7 @@ use super::encode::nfgenmsg;
 use super::wire::{self, NFGENMSG_LEN, message};
 use super::{Nft, NftError};
 use crate::netlink::{Dump, Message, NetlinkError, Writer};
-use rolewall_ruleset::{
-    Chain, Element, Family, Rule, Ruleset, Set, SetRef, Table, TableFlags, TableId,
-};
+use rolewall_ruleset::{Chain, Element, Family, Rule, Ruleset, Set, SetRef, Table, TableFlags, TableId};
 use rustix::io::Errno;
 use std::collections::BTreeMap;
 
@@ -184,9 +182,8 @@ impl Nft {
     fn chains_once(&mut self, id: &TableId) -> Result<Vec<Chain>, NftError> {
         let doing = format!("reading the chains of table {id}");
         let fill = |w: &mut Writer| w.fixed(&nfgenmsg(family_code(id.family), 0));
-        let chains = self.dump(&doing, message::GETCHAIN, fill, |m| {
-            decode::chain(id.family, m.after(NFGENMSG_LEN))
-        })?;
+        let chains =
+            self.dump(&doing, message::GETCHAIN, fill, |m| decode::chain(id.family, m.after(NFGENMSG_LEN)))?;
         Ok(chains.into_iter().filter(|(table, _)| *table == id.name).map(|(_, chain)| chain).collect())
     }
 

@@ -29,8 +29,8 @@ fn value() -> impl Strategy<Value = Value> {
 fn meta_key() -> impl Strategy<Value = MetaKey> {
     use MetaKey::*;
     let named = vec![
-        Len, Protocol, Priority, Mark, Iif, Oif, IifName, OifName, IifType, OifType, SkUid, SkGid, NfTrace, NfProto,
-        L4Proto, PktType, Cpu, IifGroup, OifGroup, Cgroup,
+        Len, Protocol, Priority, Mark, Iif, Oif, IifName, OifName, IifType, OifType, SkUid, SkGid, NfTrace,
+        NfProto, L4Proto, PktType, Cpu, IifGroup, OifGroup, Cgroup,
     ];
     prop_oneof![9 => select(named), 1 => (24u32..).prop_map(MetaKey::Other)]
 }
@@ -38,8 +38,8 @@ fn meta_key() -> impl Strategy<Value = MetaKey> {
 fn ct_key() -> impl Strategy<Value = CtKey> {
     use CtKey::*;
     let named = vec![
-        State, Direction, Status, Mark, Expiration, Helper, L3Protocol, Src, Dst, Protocol, ProtoSrc, ProtoDst,
-        Labels, Zone, Id, SrcIp, DstIp, SrcIp6, DstIp6,
+        State, Direction, Status, Mark, Expiration, Helper, L3Protocol, Src, Dst, Protocol, ProtoSrc,
+        ProtoDst, Labels, Zone, Id, SrcIp, DstIp, SrcIp6, DstIp6,
     ];
     prop_oneof![9 => select(named), 1 => (24u32..).prop_map(CtKey::Other)]
 }
@@ -49,7 +49,14 @@ fn cmp_op() -> impl Strategy<Value = CmpOp> {
 }
 
 fn fib_flags() -> impl Strategy<Value = FibFlags> {
-    any::<[bool; 6]>().prop_map(|[saddr, daddr, mark, iif, oif, present]| FibFlags { saddr, daddr, mark, iif, oif, present })
+    any::<[bool; 6]>().prop_map(|[saddr, daddr, mark, iif, oif, present]| FibFlags {
+        saddr,
+        daddr,
+        mark,
+        iif,
+        oif,
+        present,
+    })
 }
 
 fn verdict() -> impl Strategy<Value = Verdict> {
@@ -74,14 +81,19 @@ fn statement() -> impl Strategy<Value = Expr> {
 }
 
 fn load() -> impl Strategy<Value = Expr> {
-    let base = select(vec![PayloadBase::Link, PayloadBase::Network, PayloadBase::Transport, PayloadBase::Inner]);
+    let base =
+        select(vec![PayloadBase::Link, PayloadBase::Network, PayloadBase::Transport, PayloadBase::Inner]);
     let dir = option::of(select(vec![CtDirection::Original, CtDirection::Reply]));
     let result = select(vec![FibResult::Oif, FibResult::OifName, FibResult::AddrType]);
     prop_oneof![
         (meta_key(), reg()).prop_map(|(key, dreg)| Expr::Meta { key, dreg }),
         (meta_key(), reg()).prop_map(|(key, sreg)| Expr::MetaSet { key, sreg }),
-        (base, any::<u32>(), any::<u32>(), reg())
-            .prop_map(|(base, offset, len, dreg)| Expr::Payload { base, offset, len, dreg }),
+        (base, any::<u32>(), any::<u32>(), reg()).prop_map(|(base, offset, len, dreg)| Expr::Payload {
+            base,
+            offset,
+            len,
+            dreg
+        }),
         (ct_key(), dir, reg()).prop_map(|(key, dir, dreg)| Expr::Ct { key, dir, dreg }),
         (result, fib_flags(), reg()).prop_map(|(result, flags, dreg)| Expr::Fib { result, flags, dreg }),
         (reg(), value()).prop_map(|(dreg, value)| Expr::Immediate { dreg, value }),
@@ -92,11 +104,17 @@ fn compute() -> impl Strategy<Value = Expr> {
     let range_op = select(vec![CmpOp::Eq, CmpOp::Neq]);
     prop_oneof![
         (reg(), cmp_op(), value()).prop_map(|(sreg, op, value)| Expr::Cmp { sreg, op, value }),
-        (reg(), range_op, value(), value()).prop_map(|(sreg, op, from, to)| Expr::Range { sreg, op, from, to }),
+        (reg(), range_op, value(), value()).prop_map(|(sreg, op, from, to)| Expr::Range {
+            sreg,
+            op,
+            from,
+            to
+        }),
         (reg(), reg(), any::<u32>(), value(), value())
             .prop_map(|(sreg, dreg, len, mask, xor)| Expr::Bitwise { sreg, dreg, len, mask, xor }),
-        (reg(), reg(), any::<bool>(), any::<u32>(), any::<u32>())
-            .prop_map(|(sreg, dreg, to_network, len, size)| Expr::Byteorder { sreg, dreg, to_network, len, size }),
+        (reg(), reg(), any::<bool>(), any::<u32>(), any::<u32>()).prop_map(
+            |(sreg, dreg, to_network, len, size)| Expr::Byteorder { sreg, dreg, to_network, len, size }
+        ),
     ]
 }
 
@@ -122,8 +140,8 @@ fn log() -> impl Strategy<Value = Expr> {
 
 fn dynset() -> impl Strategy<Value = Expr> {
     let op = select(vec![DynsetOp::Add, DynsetOp::Update, DynsetOp::Delete]);
-    (name(), op, reg(), option::of(reg()), option::of(1u64..), any::<bool>(), vec(statement(), 0..4)).prop_map(
-        |(set, op, key, data, timeout_ms, invert, exprs)| Expr::Dynset {
+    (name(), op, reg(), option::of(reg()), option::of(1u64..), any::<bool>(), vec(statement(), 0..4))
+        .prop_map(|(set, op, key, data, timeout_ms, invert, exprs)| Expr::Dynset {
             set,
             op,
             key,
@@ -131,8 +149,7 @@ fn dynset() -> impl Strategy<Value = Expr> {
             timeout_ms,
             invert,
             exprs,
-        },
-    )
+        })
 }
 
 fn act() -> impl Strategy<Value = Expr> {
@@ -159,7 +176,12 @@ fn lookup() -> impl Strategy<Value = Expr> {
             SetRef::Anonymous(Box::new(s))
         }),
     ];
-    (reg(), set, to, any::<bool>()).prop_map(|(sreg, set, dreg, invert)| Expr::Lookup { sreg, set, dreg, invert })
+    (reg(), set, to, any::<bool>()).prop_map(|(sreg, set, dreg, invert)| Expr::Lookup {
+        sreg,
+        set,
+        dreg,
+        invert,
+    })
 }
 
 fn expr() -> impl Strategy<Value = Expr> {
@@ -180,7 +202,12 @@ fn types() -> impl Strategy<Value = Vec<DataType>> {
 }
 
 fn flags() -> impl Strategy<Value = SetFlags> {
-    any::<[bool; 4]>().prop_map(|[constant, interval, timeout, dynamic]| SetFlags { constant, interval, timeout, dynamic })
+    any::<[bool; 4]>().prop_map(|[constant, interval, timeout, dynamic]| SetFlags {
+        constant,
+        interval,
+        timeout,
+        dynamic,
+    })
 }
 
 prop_compose! {
@@ -198,19 +225,25 @@ prop_compose! {
 }
 
 fn extra() -> impl Strategy<Value = Option<Box<ElementExtra>>> {
-    let extra = (option::of(any::<u64>()), option::of(any::<u64>()), comment(), vec(statement(), 0..3)).prop_map(
-        |(timeout_ms, expires_ms, comment, exprs)| ElementExtra { timeout_ms, expires_ms, comment, exprs },
-    );
+    let extra = (option::of(any::<u64>()), option::of(any::<u64>()), comment(), vec(statement(), 0..3))
+        .prop_map(|(timeout_ms, expires_ms, comment, exprs)| ElementExtra {
+            timeout_ms,
+            expires_ms,
+            comment,
+            exprs,
+        });
     option::of(extra.prop_filter("none is none", |e| *e != ElementExtra::default()).prop_map(Box::new))
 }
 
 fn map_data(data: &Option<Vec<DataType>>) -> BoxedStrategy<Option<MapData>> {
     match data {
         None => Just(None).boxed(),
-        Some(types) if *types == [DataType::Verdict] => verdict().prop_map(|v| Some(MapData::Verdict(v))).boxed(),
-        Some(types) => vec(any::<u8>(), fields_len(types))
-            .prop_map(|b| Some(MapData::Value(Value(b.into()))))
-            .boxed(),
+        Some(types) if *types == [DataType::Verdict] => {
+            verdict().prop_map(|v| Some(MapData::Verdict(v))).boxed()
+        }
+        Some(types) => {
+            vec(any::<u8>(), fields_len(types)).prop_map(|b| Some(MapData::Value(Value(b.into())))).boxed()
+        }
     }
 }
 
@@ -242,7 +275,9 @@ fn chain(family: Family) -> impl Strategy<Value = Chain> {
     let hooks = match family {
         Family::Netdev => vec![Hook::Ingress, Hook::Egress],
         Family::Arp => vec![Hook::Input, Hook::Output, Hook::Forward],
-        _ => vec![Hook::Prerouting, Hook::Input, Hook::Forward, Hook::Output, Hook::Postrouting, Hook::Ingress],
+        _ => {
+            vec![Hook::Prerouting, Hook::Input, Hook::Forward, Hook::Output, Hook::Postrouting, Hook::Ingress]
+        }
     };
     let base = (
         select(vec![ChainKind::Filter, ChainKind::Nat, ChainKind::Route]),
@@ -251,20 +286,30 @@ fn chain(family: Family) -> impl Strategy<Value = Chain> {
         select(vec![ChainPolicy::Accept, ChainPolicy::Drop]),
         vec("[a-z0-9.]{1,15}", 0..3),
     )
-        .prop_map(|(kind, hook, priority, policy, devices)| BaseChain { kind, hook, priority, policy, devices });
+        .prop_map(|(kind, hook, priority, policy, devices)| BaseChain {
+            kind,
+            hook,
+            priority,
+            policy,
+            devices,
+        });
     (name(), option::of(base), vec(rule(), 0..5)).prop_map(|(name, base, rules)| Chain { name, base, rules })
 }
 
 /// Any table.
 pub(crate) fn table() -> impl Strategy<Value = Table> {
-    let families =
-        vec![Family::Inet, Family::Ip, Family::Ip6, Family::Arp, Family::Bridge, Family::Netdev];
+    let families = vec![Family::Inet, Family::Ip, Family::Ip6, Family::Arp, Family::Bridge, Family::Netdev];
     select(families).prop_flat_map(|family| {
         (name(), any::<[bool; 3]>(), vec(set(), 0..4), vec(chain(family), 0..4)).prop_map(
             move |(name, [dormant, owner, persist], mut sets, mut chains)| {
                 sets.iter_mut().enumerate().for_each(|(n, s)| s.name = format!("{}{n}", s.name));
                 chains.iter_mut().enumerate().for_each(|(n, c)| c.name = format!("{}{n}", c.name));
-                Table { id: TableId { family, name }, flags: TableFlags { dormant, owner, persist }, sets, chains }
+                Table {
+                    id: TableId { family, name },
+                    flags: TableFlags { dormant, owner, persist },
+                    sets,
+                    chains,
+                }
             },
         )
     })

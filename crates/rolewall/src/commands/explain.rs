@@ -8,11 +8,12 @@ use crate::failure::{Failure, Kind};
 use crate::firewall::Firewall;
 use crate::host::Host;
 use crate::inputs::Inputs;
-use rolewall_policy::{Inventory, lower};
+use rolewall_policy::{Inventory, Settings, lower};
 use rolewall_ruleset::flow::{CtState, Direction, L4};
-use rolewall_ruleset::judge::{Judge, Judged, Judgement, Outcome, Step};
+use rolewall_ruleset::judge::{Environment, Judge, Judged, Judgement, Outcome, Step};
 use rolewall_ruleset::{Flow, Ruleset};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::net::IpAddr;
 
@@ -62,9 +63,11 @@ struct FlowDocument {
 
 /// Prints each flow's judgement; returns the exit code.
 pub(crate) fn explain(host: &Host, arguments: &ExplainArgs, json: bool) -> Result<u8, Failure> {
-    let flows = flows(arguments)?;
-    let (ruleset, inventory) = ruleset(host, arguments)?;
-    let judge = Judge::new(&ruleset);
+    let mut flows = flows(arguments)?;
+    let Subject { ruleset, inventory, settings } = subject(host, arguments)?;
+    flows.iter_mut().for_each(|flow| choose_interface(flow, &inventory, &settings));
+    let judge =
+        Judge::new(&ruleset).with(Environment { local: Some(local(&flows)), ..Environment::default() });
     let mut as_expected = true;
     for flow in &flows {
         let judgement = judge.flow(flow);
@@ -85,21 +88,55 @@ fn print(explained: &Explained, arguments: &ExplainArgs, json: bool) -> Result<(
     Ok(())
 }
 
-/// The ruleset that is asked about, and the inventory that names its nodes: what the kernel holds, unless
-/// the candidate is wanted or the kernel may not be read.
-fn ruleset(host: &Host, arguments: &ExplainArgs) -> Result<(Ruleset, Inventory), Failure> {
+/// What is asked about: a ruleset, and what names its nodes and interfaces.
+struct Subject {
+    ruleset: Ruleset,
+    inventory: Inventory,
+    settings: Settings,
+}
+
+/// What the kernel holds, unless the candidate is wanted or the kernel may not be read.
+fn subject(host: &Host, arguments: &ExplainArgs) -> Result<Subject, Failure> {
     let inputs = Inputs::read(host);
     if arguments.live || (host.is_live && !arguments.candidate) {
         host.live("explain --live")?;
-        let inventory = inputs.map(|i| i.inventory).unwrap_or_else(|failure| {
-            eprintln!("warning: without the inventory, nodes are not named:\n{failure}");
-            Inventory::default()
-        });
-        return Ok((live()?, inventory));
+        let (inventory, settings) = match inputs {
+            Ok(inputs) => (inputs.inventory, inputs.settings),
+            Err(failure) => {
+                eprintln!("warning: without the inventory, nodes are not named:\n{failure}");
+                (Inventory::default(), Settings::default())
+            }
+        };
+        return Ok(Subject { ruleset: live()?, inventory, settings });
     }
     let inputs = inputs?;
     let generation = lower::lower(&inputs.plan()?, &next_revision(host)?.prefix());
-    Ok((in_force(generation), inputs.inventory))
+    let Inputs { inventory, settings, .. } = inputs;
+    Ok(Subject { ruleset: in_force(generation), inventory, settings })
+}
+
+/// Where a flow names no interface and the settings name some: that of the network which the remote address
+/// belongs to.
+fn choose_interface(flow: &mut Flow, inventory: &Inventory, settings: &Settings) {
+    let remote = if flow.direction == Direction::Out { flow.dst } else { flow.src };
+    let is_private = inventory.cluster.private.iter().any(|net| net.contains(&remote));
+    let interfaces = if is_private { &settings.private_interfaces } else { &settings.public_interfaces };
+    let interface = interfaces.first().cloned();
+    match flow.direction {
+        Direction::In if flow.iif.is_none() => flow.iif = interface,
+        Direction::Out if flow.oif.is_none() => flow.oif = interface,
+        _ => {}
+    }
+}
+
+/// This host's ends of the flows, as far as the flows themselves tell.
+fn local(flows: &[Flow]) -> BTreeSet<IpAddr> {
+    let own = |flow: &Flow| match flow.direction {
+        Direction::In => Some(flow.dst),
+        Direction::Out => Some(flow.src),
+        Direction::Forward => None,
+    };
+    flows.iter().filter_map(own).collect()
 }
 
 fn live() -> Result<Ruleset, Failure> {

@@ -57,7 +57,13 @@ impl<'r> Machine<'_, 'r, '_> {
             Expr::Payload { .. } => Ok(self.payload(way, expr)),
             Expr::Cmp { sreg, op, value } => {
                 let held = way.registers.read(*sreg, value.bytes().len());
-                goes(compare(held, *op, value.bytes()), "a comparison reads what is not known of the packet")
+                let other = way.registers.is_surely_not(*sreg, value.bytes());
+                let holds = match op {
+                    CmpOp::Eq if other => Truth::No,
+                    CmpOp::Neq if other => Truth::Yes,
+                    _ => compare(held, *op, value.bytes()),
+                };
+                goes(holds, "a comparison reads what is not known of the packet")
             }
             Expr::Range { sreg, op, from, to } => {
                 let held = way.registers.known(*sreg, from.bytes().len());
@@ -113,7 +119,8 @@ impl<'r> Machine<'_, 'r, '_> {
         let timed = self.judge.environment.timed;
         let key_len = index.set.key_len();
         let Some(key) = way.registers.known(*sreg, key_len) else {
-            let found = index.candidates(way.registers.read(*sreg, key_len), timed);
+            let mut found = index.candidates(way.registers.read(*sreg, key_len), timed);
+            found.retain(|(element, _)| !way.registers.is_surely_not(*sreg, element.key.bytes()));
             return uncertain(way, index.set, &found, *dreg, *invert);
         };
         let found = index.find(key, timed);

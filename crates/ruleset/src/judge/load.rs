@@ -2,7 +2,7 @@
 //! Not here: bytes of the packet ([`super::packet`]).
 
 use super::Environment;
-use super::registers::Registers;
+use super::registers::{LOOPBACK, Registers};
 use crate::expr::{CtDirection, CtKey, FibFlags, FibResult, MetaKey};
 use crate::flow::{CtState, Direction};
 use crate::{Flow, Reg};
@@ -26,6 +26,8 @@ pub(super) enum Loaded {
 enum Content {
     Known([u8; 16], usize),
     Unknown(usize),
+    /// The number of an interface that is not loopback.
+    OtherInterface,
 }
 
 impl Content {
@@ -57,6 +59,7 @@ impl Content {
         match self {
             Content::Known(bytes, len) => registers.set(reg, &bytes[..len]),
             Content::Unknown(len) => registers.forget(reg, len),
+            Content::OtherInterface => registers.set_other_interface(reg),
         }
         Loaded::Yes
     }
@@ -78,8 +81,8 @@ pub(super) fn meta(
         MetaKey::Mark => Content::option(mark),
         MetaKey::IifName => Content::name(device(flow, Side::In)),
         MetaKey::OifName => Content::name(device(flow, Side::Out)),
-        MetaKey::Iif => Content::option(index(environment, device(flow, Side::In))),
-        MetaKey::Oif => Content::option(index(environment, device(flow, Side::Out))),
+        MetaKey::Iif => interface(environment, device(flow, Side::In)),
+        MetaKey::Oif => interface(environment, device(flow, Side::Out)),
         MetaKey::PktType => packet_type(flow, environment),
         MetaKey::IifType | MetaKey::OifType => Content::Unknown(2),
         MetaKey::NfTrace => Content::Unknown(1),
@@ -103,12 +106,16 @@ fn device(flow: &Flow, side: Side) -> &str {
     }
 }
 
+fn interface(environment: &Environment, device: &str) -> Content {
+    index(environment, device).map_or(Content::OtherInterface, Content::host)
+}
+
 /// Its number; of loopback it is 1 in every network namespace.
 fn index(environment: &Environment, device: &str) -> Option<u32> {
     match device {
         "" => Some(0),
         NO_NAME => Some(NO_INDEX),
-        "lo" => Some(1),
+        "lo" => Some(LOOPBACK),
         name => environment.interfaces.get(name).copied(),
     }
 }

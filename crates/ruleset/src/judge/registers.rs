@@ -7,11 +7,16 @@ use std::ops::Range;
 /// Sixteen slots of four bytes.
 const BYTES: usize = 64;
 
+/// Loopback's number in every network namespace.
+pub(super) const LOOPBACK: u32 = 1;
+
 /// Bytes, and a bit for each byte that is known.
 #[derive(Debug, Clone)]
 pub(super) struct Registers {
     bytes: [u8; BYTES],
     known: u64,
+    /// A bit for each slot that holds the unknown number of an interface that is not loopback.
+    other_interface: u16,
 }
 
 /// What two byte strings are to each other, as far as it is known.
@@ -39,7 +44,7 @@ impl Truth {
 impl Registers {
     /// Nothing is in them, and that is not known either: a rule that reads a register writes it before.
     pub(super) fn new() -> Registers {
-        Registers { bytes: [0; BYTES], known: 0 }
+        Registers { bytes: [0; BYTES], known: 0, other_interface: 0 }
     }
 
     /// The place of a value. None beyond the last register: Linux would not load such a rule.
@@ -54,6 +59,9 @@ impl Registers {
         let padded = place.start..place.end.next_multiple_of(4).min(BYTES);
         let known = known | !ones(value.len());
         let all = ones(padded.len()) << padded.start;
+        for slot in padded.start / 4..padded.end / 4 {
+            self.other_interface &= !(1 << slot);
+        }
         self.bytes[padded].fill(0);
         self.bytes[place.clone()].copy_from_slice(value);
         self.known = self.known & !all | known << place.start & all;
@@ -69,9 +77,20 @@ impl Registers {
         self.write(reg, &[0; BYTES][..len.min(BYTES)], 0);
     }
 
+    /// An interface whose number is not known, but that it is not loopback's.
+    pub(super) fn set_other_interface(&mut self, reg: Reg) {
+        self.forget(reg, 4);
+        self.other_interface |= 1 << (reg.0 & 15);
+    }
+
+    /// Whether a register surely does not hold a number of an interface: loopback's, of one that is another.
+    pub(super) fn is_surely_not(&self, reg: Reg, value: &[u8]) -> bool {
+        self.other_interface >> (reg.0 & 15) & 1 == 1 && value == LOOPBACK.to_ne_bytes()
+    }
+
     /// Forget everything.
     pub(super) fn forget_all(&mut self) {
-        self.known = 0;
+        (self.known, self.other_interface) = (0, 0);
     }
 
     /// A value, and which of its bytes are known.

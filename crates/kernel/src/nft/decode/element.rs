@@ -129,7 +129,13 @@ mod tests {
     fn intervals_join_across_any_order_and_a_leading_end() {
         let got = collect(
             &ports(),
-            vec![raw(&[0, 9], true), raw(&[0, 5], false), raw(&[0, 0], true), raw(&[0, 9], false), raw(&[0, 10], true)],
+            vec![
+                raw(&[0, 9], true),
+                raw(&[0, 5], false),
+                raw(&[0, 0], true),
+                raw(&[0, 9], false),
+                raw(&[0, 10], true),
+            ],
         );
         assert_eq!(got, [Element::range(&[0, 5], &[0, 8]), Element::key(&[0, 9])]);
     }

@@ -6,9 +6,7 @@
 
 use super::Resolve;
 use crate::netlink::{Attributes, Fields};
-use crate::nft::codes::{
-    cmp_op, ct_key, dynset_op, fib_flags, fib_result, meta_key, payload_base, register,
-};
+use crate::nft::codes::{cmp_op, ct_key, dynset_op, fib_flags, fib_result, meta_key, payload_base, register};
 use crate::nft::wire::{LIST_ELEM, data, expr};
 use rolewall_ruleset::expr::{CmpOp, CtDirection, LimitKind, LookupTo, Reject};
 use rolewall_ruleset::{Expr, Reg, SetRef, Value, Verdict};

@@ -6,11 +6,34 @@ mod expr;
 mod set;
 mod table;
 
-pub(crate) use element::{collect, element_list, raw_elements, RawElement};
-pub(crate) use set::{count, set, DecodedSet};
-pub(crate) use table::{chain, rule, rule_place, table, DecodedRule};
+pub(crate) use element::{RawElement, collect, element_list, raw_elements};
+pub(crate) use set::{DecodedSet, count, set};
+pub(crate) use table::{DecodedRule, chain, rule, rule_place, table};
 
 use rolewall_ruleset::SetRef;
 
 /// Finds what a lookup refers to by name and, in a batch, by number.
 pub(crate) type Resolve<'a> = dyn FnMut(String, Option<u32>) -> SetRef + 'a;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::netlink::Messages;
+    use proptest::prelude::*;
+    use rolewall_ruleset::Family;
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_without_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            let _ = table(&bytes);
+            let _ = chain(Family::Netdev, &bytes);
+            let _ = rule(&bytes, &mut |name, _| SetRef::Named(name));
+            let _ = element_list(&bytes);
+            let raw: Vec<RawElement> = raw_elements(&bytes).collect();
+            if let Some(decoded) = set(&bytes) {
+                collect(&decoded.set, raw);
+            }
+            Messages::new(&bytes).for_each(|m| drop(m.outcome()));
+        }
+    }
+}

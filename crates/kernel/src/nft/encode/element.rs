@@ -6,8 +6,8 @@
 //! behind it; none where it reaches to the last value. nft also marks an end at zero in front of a first
 //! interval that does not begin there. We always do, because then the kernel's count of elements is exact.
 
-use super::expr::{write_statements, write_value, write_verdict};
 use super::BatchWriter;
+use super::expr::{write_statements, write_value, write_verdict};
 use crate::netlink::{Writer, wire as nl};
 use crate::nft::userdata::{self, IntervalEnd};
 use crate::nft::wire::{LIST_ELEM, element, message};
