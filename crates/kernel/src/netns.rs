@@ -3,7 +3,6 @@
 //!
 //! A namespace that is made here has no name. It vanishes when the last descriptor, socket or process
 //! in it is gone, so a killed test leaves nothing behind.
-#![allow(unsafe_code)]
 
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
@@ -46,6 +45,7 @@ pub enum NetNsError {
 
 impl NetNs {
     /// A new, empty namespace: only `lo`, and that is down. Needs CAP_SYS_ADMIN.
+    #[allow(unsafe_code)]
     pub fn create() -> Result<NetNs, NetNsError> {
         on_fresh_thread(|| {
             // SAFETY: only a shared descriptor table (CLONE_FILES) makes this call unsafe; the network

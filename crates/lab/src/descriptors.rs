@@ -1,7 +1,9 @@
-//! Room for many sockets: how many descriptors this process may have open.
+//! Descriptors of this process: how many it may have open, and what holds one longer than it.
 //! Not here: the sockets.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::io;
+use std::time::{Duration, Instant};
 
 /// Descriptors that are left for everything else in the process.
 const SPARE: u64 = 128;
@@ -21,4 +23,21 @@ pub(crate) fn room_for(wanted: usize) -> usize {
     }
     let room = soft.saturating_sub(used + SPARE).max(1);
     usize::try_from(room).unwrap_or(usize::MAX).min(wanted.max(1))
+}
+
+/// How long a port that was closed may still be held by a process that is being started.
+const HELD_AT_MOST: Duration = Duration::from_millis(500);
+
+/// Opens a port that may have been closed a moment ago. A process that another thread is starting has
+/// copies of all descriptors from its fork to its exec, so the port may be in use for that long.
+pub(crate) fn open_port<T>(open: impl Fn() -> io::Result<T>) -> io::Result<T> {
+    let deadline = Instant::now() + HELD_AT_MOST;
+    loop {
+        match open() {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            opened => return opened,
+        }
+    }
 }

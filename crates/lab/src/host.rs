@@ -90,7 +90,7 @@ impl Host {
 
     /// Runs commands of `ip`, one a line, in the host: take a link down, add an address or a route.
     pub fn ip(&self, commands: &str) -> Result<(), IpError> {
-        ip::finish_all(vec![ip::start(self.place(), &self.namespace, commands.to_owned())?])
+        ip::finish_all(vec![ip::start(self.place(), &self.namespace, commands.to_owned())?]).map(drop)
     }
 
     /// Sets a key below `net.`, spelled as for sysctl(8), in the host's namespace alone.

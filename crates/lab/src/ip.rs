@@ -64,16 +64,16 @@ pub(crate) fn start(place: String, namespace: &NetNs, script: String) -> Result<
     Ok(Batch { place, script, child })
 }
 
-/// Waits until all batches are done; the first that failed is the error.
-pub(crate) fn finish_all(batches: Vec<Batch>) -> Result<(), IpError> {
+/// Waits until all batches are done, and gives what each printed; the first that failed is the error.
+pub(crate) fn finish_all(batches: Vec<Batch>) -> Result<Vec<String>, IpError> {
     let results: Vec<_> = batches.into_iter().map(Batch::finish).collect();
     results.into_iter().collect()
 }
 
 fn command() -> Command {
     let mut command = Command::new("ip");
-    command.args(["-batch", "-"]).env("PATH", tool_path()).env("LC_ALL", "C");
-    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    command.args(["-oneline", "-batch", "-"]).env("PATH", tool_path()).env("LC_ALL", "C");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 
@@ -83,12 +83,12 @@ pub(crate) fn tool_path() -> String {
 }
 
 impl Batch {
-    fn finish(self) -> Result<(), IpError> {
+    fn finish(self) -> Result<String, IpError> {
         let Batch { place, script, child } = self;
         let output = child.wait_with_output();
         let output = output.map_err(|source| IpError::Speak { place: place.clone(), source })?;
         if output.status.success() {
-            return Ok(());
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }
         let stderr = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         let command = refused_line(&script, &stderr).unwrap_or("-batch -").to_owned();

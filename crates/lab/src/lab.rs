@@ -3,6 +3,7 @@
 
 use crate::host::Host;
 use crate::ip::{self, IpError, tool_path};
+use crate::links::{self, Links, LinksError};
 use crate::spec::{HostSpec, Plug};
 use crate::sysctl;
 use rolewall_kernel::{NetNs, NetNsError};
@@ -58,6 +59,9 @@ pub enum LabError {
     /// `ip` did not do as told.
     #[error(transparent)]
     Ip(#[from] IpError),
+    /// Links that did not come up.
+    #[error(transparent)]
+    Links(#[from] LinksError),
     /// A network setting was refused.
     #[error("{place}: setting {source}")]
     Sysctl {
@@ -156,7 +160,7 @@ impl Lab {
     pub fn add_hosts(&mut self, specs: Vec<HostSpec>) -> Result<(), LabError> {
         self.check(&specs)?;
         let created = specs.into_iter().map(Host::create).collect::<Result<Vec<_>, _>>()?;
-        self.plug_in(&created)?;
+        let ports = self.plug_in(&created)?;
         for host in &created {
             host.in_namespace(|| host.interfaces().try_for_each(sysctl::widen_neighbour_queue))?
                 .map_err(|source| LabError::Sysctl { place: host.place(), source })?;
@@ -164,6 +168,11 @@ impl Lab {
         let batches =
             created.iter().map(|host| ip::start(host.place(), host.namespace(), addresses(host.spec())));
         ip::finish_all(batches.collect::<Result<_, _>>()?)?;
+        let plugs = created.iter().map(|host| Links::new(host.place(), host.namespace(), host.interfaces()));
+        let ports = ports.iter().map(|(name, ports)| {
+            Links::new(place_of(name), &self.networks[name].namespace, ports.iter().map(String::as_str))
+        });
+        links::await_up(plugs.chain(ports).collect())?;
         self.hosts.extend(created);
         Ok(())
     }
@@ -202,26 +211,31 @@ impl Lab {
         Ok(())
     }
 
-    /// Makes the links of all hosts, with one `ip` for each network.
-    fn plug_in(&mut self, hosts: &[Host]) -> Result<(), LabError> {
-        let mut batches = Vec::new();
+    /// Makes the links of all hosts, with one `ip` for each network, and gives the ports of each network.
+    fn plug_in(&mut self, hosts: &[Host]) -> Result<BTreeMap<String, Vec<String>>, LabError> {
+        let (mut batches, mut ports) = (Vec::new(), BTreeMap::new());
         for (name, network) in &mut self.networks {
             let plugs = hosts.iter().flat_map(|host| host.spec().plugs.iter().map(move |plug| (host, plug)));
-            let script: String = plugs
-                .filter(|(_, plug)| plug.network == *name)
-                .map(|(host, plug)| network.link(host.namespace(), plug))
-                .collect();
-            if !script.is_empty() {
-                batches.push(ip::start(format!("network {name}"), &network.namespace, script)?);
+            let plugs = plugs.filter(|(_, plug)| plug.network == *name);
+            let links = plugs.map(|(host, plug)| network.link(host.namespace(), plug));
+            let (names, commands): (Vec<String>, Vec<String>) = links.unzip();
+            if !names.is_empty() {
+                batches.push(ip::start(place_of(name), &network.namespace, commands.concat())?);
+                ports.insert(name.clone(), names);
             }
         }
-        Ok(ip::finish_all(batches)?)
+        ip::finish_all(batches)?;
+        Ok(ports)
     }
+}
+
+fn place_of(network: &str) -> String {
+    format!("network {network}")
 }
 
 impl Network {
     fn create(name: &str) -> Result<Network, LabError> {
-        let place = format!("network {name}");
+        let place = place_of(name);
         let namespace = NetNs::create()?;
         namespace
             .run(|| sysctl::write_all(sysctl::NETWORK))?
@@ -233,15 +247,15 @@ impl Network {
         Ok(Network { namespace, next_port: FIRST_PORT })
     }
 
-    /// The command that makes a pair of veths: one end a port of the bridge, the other the host's interface.
-    fn link(&mut self, host: &NetNs, plug: &Plug) -> String {
-        let port = self.next_port;
+    /// The next port's name, and the command that makes a pair of veths: one end that port of the bridge,
+    /// the other the host's interface.
+    fn link(&mut self, host: &NetNs, plug: &Plug) -> (String, String) {
+        let index = self.next_port;
         self.next_port += 1;
-        format!(
-            "link add p{port} index {port} master {BRIDGE} up type veth peer name {} netns {}\n",
-            plug.interface,
-            descriptor_path(host)
-        )
+        let (port, interface, host) = (format!("p{index}"), &plug.interface, descriptor_path(host));
+        let veth = format!("type veth peer name {interface} netns {host}");
+        let command = format!("link add {port} index {index} master {BRIDGE} up {veth}\n");
+        (port, command)
     }
 }
 

@@ -1,11 +1,12 @@
 //! Servers in a host that echo what they get: TCP on the wildcard of both families, UDP on each address.
 //! Not here: any protocol above; what is measured with them is whether packets get through.
 
-use crate::descriptors::room_for;
+use crate::descriptors::{open_port, room_for};
 use crate::host::Host;
 use rolewall_kernel::NetNsError;
 use rustix::buffer::spare_capacity;
 use rustix::event::{EventfdFlags, epoll, eventfd};
+use rustix::net::{Shutdown, shutdown};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -173,11 +174,11 @@ fn open(host: &Host, listen: &Listen) -> Result<Vec<Socket>, ServeError> {
     let mut sockets = Vec::new();
     for port in &listen.tcp {
         let address = SocketAddr::from((Ipv6Addr::UNSPECIFIED, *port));
-        sockets.push(Socket::Tcp(listen_tcp(address).map_err(refuse("tcp", address))?, *port));
+        sockets.push(Socket::Tcp(open_port(|| listen_tcp(address)).map_err(refuse("tcp", address))?, *port));
     }
     for (port, ip) in listen.udp.iter().flat_map(|port| addresses.iter().map(move |ip| (port, ip))) {
         let address = SocketAddr::from((*ip, *port));
-        let socket = UdpSocket::bind(address).and_then(|s| s.set_nonblocking(true).map(|()| s));
+        let socket = open_port(|| UdpSocket::bind(address)).and_then(|s| s.set_nonblocking(true).map(|()| s));
         sockets.push(Socket::Udp(socket.map_err(refuse("udp", address))?, *port));
     }
     Ok(sockets)
@@ -262,6 +263,20 @@ impl Serving {
         if ready.and_then(|()| watch(&self.epoll, &connection, token)).is_ok() {
             self.next_connection += 1;
             self.connections.insert(token, connection);
+        }
+    }
+}
+
+impl Drop for Serving {
+    /// Ends listening and talking even where a process that is being started has a copy of the descriptor.
+    fn drop(&mut self) {
+        for socket in &self.sockets {
+            if let Socket::Tcp(listener, _) = socket {
+                let _ = shutdown(listener, Shutdown::Both);
+            }
+        }
+        for connection in self.connections.values() {
+            let _ = shutdown(connection, Shutdown::Both);
         }
     }
 }

@@ -1,6 +1,5 @@
 //! A netlink socket: send, and receive until the kernel has said everything.
 //! Not here: which messages; and no thread, no event loop.
-#![allow(unsafe_code)]
 
 use super::wire::{F_DUMP, F_DUMP_INTR, F_REQUEST, NLMSG_DONE};
 use super::{Header, Message, Messages, NetlinkError, Writer};
@@ -148,15 +147,27 @@ impl Socket {
     }
 
     /// Everything that is in the receive buffer now: after a batch, all of its answers.
+    ///
+    /// The system tells that some were lost before it gives those that were not: they are read first.
     pub(crate) fn pending(&mut self, mut each: impl FnMut(&Message<'_>)) -> Result<(), NetlinkError> {
-        while let Some(datagram) = self.receive(RecvFlags::DONTWAIT)? {
+        let mut is_overrun = false;
+        loop {
+            let datagram = match self.receive(RecvFlags::DONTWAIT) {
+                Ok(Some(datagram)) => datagram,
+                Ok(None) if is_overrun => return Err(NetlinkError::Overrun),
+                Ok(None) => return Ok(()),
+                Err(NetlinkError::Overrun) if !is_overrun => {
+                    is_overrun = true;
+                    continue;
+                }
+                Err(e) => return Err(e),
+            };
             let mut messages = Messages::new(datagram);
             messages.by_ref().for_each(|m| each(&m));
             if !messages.is_exhausted() {
                 return Err(NetlinkError::Malformed);
             }
         }
-        Ok(())
     }
 
     /// Drops what an earlier, failed exchange left behind.
@@ -186,6 +197,7 @@ impl Socket {
 }
 
 /// Switches an option of `SOL_NETLINK` on; rustix has none of them.
+#[allow(unsafe_code)]
 fn set_netlink_option(fd: &OwnedFd, option: libc::c_int) -> io::Result<()> {
     let on: libc::c_int = 1;
     let len = size_of::<libc::c_int>() as libc::socklen_t;

@@ -152,7 +152,7 @@ impl TableReader {
             Some(_) => return None,
             none => none.insert(Table::new(family, &id.name)),
         };
-        table.flags = flags;
+        table.flags = flags.unwrap_or(table.flags);
         Some(())
     }
 

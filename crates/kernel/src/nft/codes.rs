@@ -18,6 +18,11 @@ fn value_of<T: Copy, const N: usize>(codes: &Codes<T, N>, code: u32) -> Option<T
     codes.iter().find(|(_, n)| *n == code).map(|(v, _)| *v)
 }
 
+/// A flag's bits, if it is set.
+pub(crate) fn flag(is_set: bool, bits: u32) -> u32 {
+    if is_set { bits } else { 0 }
+}
+
 /// `NFPROTO_*`.
 const FAMILIES: Codes<Family, 6> = [
     (Family::Inet, 1),
@@ -83,9 +88,7 @@ pub(crate) fn chain_kind(name: &str) -> Option<ChainKind> {
 
 pub(crate) fn table_flags_code(flags: TableFlags) -> u32 {
     let TableFlags { dormant, owner, persist } = flags;
-    u32::from(dormant) * table::F_DORMANT
-        | u32::from(owner) * table::F_OWNER
-        | u32::from(persist) * table::F_PERSIST
+    flag(dormant, table::F_DORMANT) | flag(owner, table::F_OWNER) | flag(persist, table::F_PERSIST)
 }
 
 pub(crate) fn table_flags(code: u32) -> TableFlags {
@@ -232,12 +235,12 @@ pub(crate) fn fib_result(code: u32) -> Option<FibResult> {
 
 pub(crate) fn fib_flags_code(flags: FibFlags) -> u32 {
     let FibFlags { saddr, daddr, mark, iif, oif, present } = flags;
-    u32::from(saddr) * fib::F_SADDR
-        | u32::from(daddr) * fib::F_DADDR
-        | u32::from(mark) * fib::F_MARK
-        | u32::from(iif) * fib::F_IIF
-        | u32::from(oif) * fib::F_OIF
-        | u32::from(present) * fib::F_PRESENT
+    flag(saddr, fib::F_SADDR)
+        | flag(daddr, fib::F_DADDR)
+        | flag(mark, fib::F_MARK)
+        | flag(iif, fib::F_IIF)
+        | flag(oif, fib::F_OIF)
+        | flag(present, fib::F_PRESENT)
 }
 
 /// None where a flag is set that has no name here.

@@ -140,9 +140,6 @@ impl NftError {
     fn request_refused(doing: String, no: Refusal) -> NftError {
         match Errno::from_raw_os_error(no.errno) {
             Errno::PERM => NftError::NotPermitted { doing },
-            Errno::OPNOTSUPP | Errno::INVAL if no.message.is_none() => {
-                NftError::Absent { doing, source: io::Error::from_raw_os_error(no.errno) }
-            }
             _ => NftError::refused(doing, no),
         }
     }

@@ -10,10 +10,12 @@
 //!   `queue_threshold`; a dynset has no `timeout_ms` of zero, nor statements where its set has its own;
 //! - an element has no timeout where it is the set's; times are multiples of a kernel tick (4 ms at 250
 //!   Hz), others are cut to it;
+//! - a set that a dynset refers to has a `size` (Linux makes it 65,535 where none was given), and each
+//!   element of a set with statements has them too, with their state;
 //! - named keys (`MetaKey`, `CtKey`, `DataType`) are not written as `Other`.
 //!
 //! Not modelled, so not kept: comments of tables and chains, objects (named counters, quotas), flow
-//! tables, a set's `auto-merge`, `policy` and `gc-interval`, a chain's counters and offload flag.
+//! tables, `typeof` of a set, a set's `auto-merge`, `policy` and `gc-interval`, a chain's counters and offload flag.
 
 pub mod batch;
 mod codes;

@@ -10,6 +10,7 @@ use crate::netlink::{Dump, Message, NetlinkError, Writer};
 use rolewall_ruleset::{Chain, Element, Family, Rule, Ruleset, Set, SetRef, Table, TableFlags, TableId};
 use rustix::io::Errno;
 use std::collections::BTreeMap;
+use std::io;
 
 /// How often a reading is begun again because the ruleset changed meanwhile.
 const ATTEMPTS: u32 = 10;
@@ -38,7 +39,13 @@ impl Nft {
             }
         });
         let doing = "reading the ruleset's generation";
-        asked.map_err(|e| NftError::exchange(doing, e))?;
+        asked.map_err(|e| match e.errno() {
+            // A subsystem that is not there is an invalid argument of netfilter's netlink.
+            Some(errno) if errno == Errno::INVAL.raw_os_error() => {
+                NftError::Absent { doing: doing.to_owned(), source: io::Error::from_raw_os_error(errno) }
+            }
+            _ => NftError::exchange(doing, e),
+        })?;
         generation.ok_or_else(|| NftError::malformed(doing, "the kernel's answer"))
     }
 
@@ -127,7 +134,7 @@ impl Nft {
         let fill = |w: &mut Writer| w.fixed(&nfgenmsg(0, 0));
         self.dump("listing the tables", message::GETTABLE, fill, |m| {
             let (name, flags) = decode::table(m.after(NFGENMSG_LEN))?;
-            Some((TableId { family: family_of(m)?, name }, flags))
+            Some((TableId { family: family_of(m)?, name }, flags.unwrap_or_default()))
         })
     }
 

@@ -2,9 +2,14 @@
 //! Not here: any claim.
 #![allow(dead_code, clippy::unwrap_used)]
 
+pub(crate) mod everything;
+
 use rolewall_kernel::{NetNs, Nft};
+use rolewall_ruleset::table::{ChainKind, Hook};
 use rolewall_ruleset::transaction::IfThere;
-use rolewall_ruleset::{Expr, Op, Rule, Set, SetRef, Table, Transaction};
+use rolewall_ruleset::{
+    BaseChain, Chain, ChainPolicy, DataType, Expr, Family, Op, Rule, Set, SetRef, Table, Transaction,
+};
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
@@ -14,7 +19,9 @@ pub(crate) fn in_namespace(test: impl FnOnce() + Send) {
         Ok(ns) => ns.run(test).unwrap(),
         Err(e) => {
             assert!(std::env::var_os("CI").is_none(), "SKIPPED under CI: {e}");
-            eprintln!("SKIPPED: needs CAP_NET_ADMIN ({e})");
+            // Past the capture of the test harness.
+            let mut stderr = std::io::stderr();
+            writeln!(stderr, "SKIPPED: needs CAP_NET_ADMIN ({e})").unwrap();
         }
     }
 }
@@ -100,4 +107,24 @@ pub(crate) fn without_expiry(listing: &str) -> String {
     let mut pieces = listing.split(" expires ");
     let first = pieces.next().unwrap_or_default().to_owned();
     pieces.fold(first, |all, piece| all + piece.trim_start_matches(|c: char| c.is_ascii_alphanumeric()))
+}
+
+/// Operations without a generation.
+pub(crate) fn of(ops: Vec<Op<'_>>) -> Transaction<'_> {
+    Transaction { generation: None, ops }
+}
+
+/// A table with an input chain and a set of addresses `s`.
+pub(crate) fn small_table() -> Table {
+    let mut table = Table::new(Family::Inet, "t");
+    let base = BaseChain {
+        kind: ChainKind::Filter,
+        hook: Hook::Input,
+        priority: 0,
+        policy: ChainPolicy::Drop,
+        devices: Vec::new(),
+    };
+    table.chains.push(Chain { name: "input".into(), base: Some(base), rules: Vec::new() });
+    table.sets.push(Set::new("s", &[DataType::Ipv4Addr]));
+    table
 }

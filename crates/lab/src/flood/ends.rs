@@ -2,6 +2,7 @@
 //! Not here: what follows from them ([`super::FloodReport`]).
 
 use super::{FloodSpec, Flows};
+use crate::descriptors::open_port;
 use crate::packet::{Packet, RawSender};
 use rustix::io::Errno;
 use rustix::net::sockopt;
@@ -121,7 +122,7 @@ pub(super) struct Incoming {
 impl Incoming {
     /// For a thread inside the receiver's namespace.
     pub(super) fn open(to: SocketAddr) -> io::Result<Incoming> {
-        let socket = UdpSocket::bind(to)?;
+        let socket = open_port(|| UdpSocket::bind(to))?;
         sockopt::set_socket_recv_buffer_size_force(&socket, RECEIVE_BUFFER_BYTES)?;
         socket.set_read_timeout(Some(LINGER))?;
         Ok(Incoming { socket, overflows: Overflows::open()? })

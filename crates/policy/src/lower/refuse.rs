@@ -78,17 +78,17 @@ impl Lowering<'_> {
                 report("observed").go_on(),
                 because(when().counter().accept(), "observe mode: would be refused"),
             ],
+            // A local program learns at once that it was refused; a stranger learns nothing.
+            Mode::Enforce if way == Way::Out => {
+                let end = because(when().counter().reject(), "no permit covers it");
+                vec![report("refused").go_on(), end]
+            }
             Mode::Enforce => {
-                let end = match way {
-                    // A local program learns at once that it was refused; a stranger learns nothing.
-                    Way::Out => when().counter().reject(),
-                    Way::In | Way::Forward => when().counter().drop(),
-                };
                 let noise = when().destination_type(&NOISE).counter().drop();
                 vec![
                     because(noise, "broadcast and multicast noise, not logged"),
                     report("refused").go_on(),
-                    because(end, "no permit covers it"),
+                    because(when().counter().drop(), "no permit covers it"),
                 ]
             }
         }

@@ -80,6 +80,8 @@ struct Stand {
     notes: Notes,
     phase: Phase,
     seen: Option<Seen>,
+    /// The confirmed generation, elements included.
+    confirmed: Option<Generation>,
     foreign: Vec<Foreign>,
     live: Live,
 }
@@ -89,9 +91,13 @@ impl Stand {
         let mut firewall = Firewall::open()?;
         let mut notes = store.notes()?;
         let (phase, seen) = settle(host, &store, &mut firewall, &mut notes)?;
+        let confirmed = match (phase.confirmed(), &seen) {
+            (Some(revision), Some(seen)) => Some(firewall.read_generation(seen, revision)?),
+            _ => None,
+        };
         let foreign = foreign::tables(&mut firewall)?;
         let live = Live::read()?;
-        Ok(Stand { store, firewall, notes, phase, seen, foreign, live })
+        Ok(Stand { store, firewall, notes, phase, seen, confirmed, foreign, live })
     }
 }
 
@@ -123,13 +129,12 @@ impl Applying<'_> {
     /// Where the confirmed revision is the plan, or becomes it by some elements, no new one is made. Only
     /// elements of `--final`, that is: a test must be able to go back.
     fn within_what_is_confirmed(&mut self) -> Result<Option<Applied>, Failure> {
-        let (Phase::Confirmed { revision }, Some(seen)) = (self.stand.phase, &self.stand.seen) else {
+        let (Phase::Confirmed { revision }, Some(held)) = (self.stand.phase, &self.stand.confirmed) else {
             return Ok(None);
         };
         if self.arguments.rebuild || self.arguments.take_over {
             return Ok(None);
         }
-        let held = self.stand.firewall.read_generation(seen, revision)?;
         let wanted = lower::lower(self.plan, &revision.prefix());
         if held.entries != wanted.entries {
             return Ok(None);
@@ -138,7 +143,7 @@ impl Applying<'_> {
         if deltas.is_empty() {
             return Ok(Some(self.applied(revision, How::Unchanged, None, Cut::default())));
         }
-        if !self.arguments.final_ || !fits(&held, &deltas) {
+        if !self.arguments.final_ || !fits(held, &deltas) {
             return Ok(None);
         }
         self.elements(revision, wanted, &deltas).map(Some)
@@ -210,8 +215,9 @@ impl Applying<'_> {
     }
 
     fn save_previous(&mut self) -> Result<PathBuf, Failure> {
-        let Stand { firewall, store, seen, foreign, .. } = &mut self.stand;
-        store.save_previous(self.host, firewall, seen.as_ref(), foreign)
+        let Stand { store, confirmed, foreign, .. } = &mut self.stand;
+        // Its last use: the text is made, and the memory is free for the readback.
+        store.save_previous(self.host, confirmed.take(), foreign)
     }
 
     /// Everything that must be on disk before the kernel changes.

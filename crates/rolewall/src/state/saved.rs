@@ -4,13 +4,11 @@
 
 use super::artefact::checksum;
 use super::{Store, write_atomically};
+use crate::candidate::in_force;
 use crate::failure::{Failure, file_failure};
-use crate::firewall::{Firewall, Seen};
 use crate::foreign::Foreign;
 use crate::host::Host;
-use rolewall_control::frame::base_chain;
-use rolewall_control::{Phase, Revision};
-use rolewall_ruleset::{Table, text};
+use rolewall_ruleset::{Generation, text};
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -19,38 +17,40 @@ use std::process::Command;
 
 /// Tables that iptables keeps in nf_tables under its own names.
 const IPTABLES_NAMES: [&str; 5] = ["filter", "nat", "mangle", "raw", "security"];
+/// Before our table can be as it was, what came after it must go; nft takes this also where there is none.
+const AWAY: &str = "table inet rolewall\ndelete table inet rolewall\n";
 const IPTABLES_SAVE: [&str; 2] = ["/usr/sbin/iptables-save", "/sbin/iptables-save"];
 const IP6TABLES_SAVE: [&str; 2] = ["/usr/sbin/ip6tables-save", "/sbin/ip6tables-save"];
 const NFT: [&str; 2] = ["/usr/sbin/nft", "/sbin/nft"];
 
 impl Store {
-    /// Saves what is in force. Returns the file that the operator is told of.
+    /// Saves what is in force: ours, as it is confirmed, or what others have. Returns the file that the
+    /// operator is told of.
     pub(crate) fn save_previous(
         &self,
         host: &Host,
-        firewall: &mut Firewall,
-        seen: Option<&Seen>,
+        confirmed: Option<Generation>,
         foreign: &[Foreign],
     ) -> Result<PathBuf, Failure> {
-        let text = previous(firewall, seen, foreign)?;
+        let text = previous(confirmed, foreign)?;
         let copy = format!("# sha256 of the rest: {}\n{text}", checksum(text.as_bytes()));
         write_atomically(&self.path("previous.saved"), copy.as_bytes())?;
         write_exclusively(&host.path("/tmp"), &text)
     }
 }
 
-fn previous(firewall: &mut Firewall, seen: Option<&Seen>, foreign: &[Foreign]) -> Result<String, Failure> {
+fn previous(confirmed: Option<Generation>, foreign: &[Foreign]) -> Result<String, Failure> {
     let is_iptables = |f: &Foreign| IPTABLES_NAMES.contains(&f.id.name.as_str());
     let (theirs, others): (Vec<_>, Vec<_>) = foreign.iter().partition(|f| is_iptables(f));
-    if has_legacy_rules() || (!theirs.is_empty() && others.is_empty() && seen.is_none()) {
+    if has_legacy_rules() || (!theirs.is_empty() && others.is_empty() && confirmed.is_none()) {
         return by_iptables();
     }
     if !foreign.is_empty() {
         return by_nft();
     }
-    match seen {
-        Some(seen) => Ok(with_header("nft -f", &text::table(&own_table(firewall, seen)?))),
-        None => Ok(with_header("nft -f", "# nothing was in force\n")),
+    match confirmed {
+        Some(generation) => Ok(with_header("nft -f", &format!("{AWAY}{}", text::ruleset(&in_force(generation))))),
+        None => Ok(with_header("nft -f", AWAY)),
     }
 }
 
@@ -75,19 +75,6 @@ fn by_nft() -> Result<String, Failure> {
 
 fn with_header(tool: &str, body: &str) -> String {
     format!("# restores with: {tool} THIS-FILE\n{body}")
-}
-
-/// Our table as it would be were nothing under test.
-fn own_table(firewall: &mut Firewall, seen: &Seen) -> Result<Table, Failure> {
-    let mut table = Table::new(firewall.id.family, &firewall.id.name);
-    let revision: Option<Revision> = Phase::of(Some(&seen.held)).confirmed();
-    if let Some(revision) = revision {
-        let generation = firewall.read_generation(seen, revision)?;
-        let leads = seen.held.confirmed.iter().map(|(hook, entry)| base_chain(*hook, None, Some(entry)));
-        table.sets = generation.parts.sets;
-        table.chains = leads.chain(generation.parts.chains).collect();
-    }
-    Ok(table)
 }
 
 /// `/tmp` is everybody's: the file must be new, ours, and not behind a link.

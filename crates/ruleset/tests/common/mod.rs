@@ -4,6 +4,7 @@
 
 #![allow(dead_code)]
 
+pub mod build;
 pub mod compiled;
 
 use std::io::Write;

@@ -8,10 +8,10 @@ use crate::nft::userdata;
 use crate::nft::wire::{chain as chain_wire, rule as rule_wire, table as table_wire};
 use rolewall_ruleset::{BaseChain, Chain, ChainPolicy, Family, Rule, TableFlags};
 
-/// Name and flags of a table.
-pub(crate) fn table(bytes: &[u8]) -> Option<(String, TableFlags)> {
+/// Name of a table, and its flags where they are given.
+pub(crate) fn table(bytes: &[u8]) -> Option<(String, Option<TableFlags>)> {
     let f = Fields::<3>::known(bytes);
-    Some((f.text(table_wire::NAME)?, table_flags(f.be32(table_wire::FLAGS).unwrap_or(0))))
+    Some((f.text(table_wire::NAME)?, f.be32(table_wire::FLAGS).map(table_flags)))
 }
 
 /// A chain without rules, and the name of its table.

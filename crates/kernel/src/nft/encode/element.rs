@@ -157,10 +157,10 @@ pub(crate) fn write_element(w: &mut Writer, e: &Element, form: ElementForm) {
     let open = form == ElementForm::Interval && !is_catchall(e) && end_of(e) == IntervalEnd::Open;
     let end = if open { IntervalEnd::Open } else { IntervalEnd::Closed };
     w.nest(LIST_ELEM, |w| write_begin(w, e, form, end));
-    if form == ElementForm::Interval && !is_catchall(e) && end == IntervalEnd::Closed {
-        if let Some(behind) = successor(last_key(e)) {
-            write_end(w, &behind);
-        }
+    if form == ElementForm::Interval
+        && let Some(behind) = successor(last_key(e))
+    {
+        write_end(w, &behind);
     }
 }
 

@@ -3,7 +3,7 @@
 
 use crate::netlink::{Writer, wire::NESTED};
 use crate::nft::codes::{
-    cmp_op_code, ct_key_code, dynset_op_code, fib_flags_code, fib_result_code, meta_key_code,
+    cmp_op_code, ct_key_code, dynset_op_code, fib_flags_code, fib_result_code, flag, meta_key_code,
     payload_base_code, register_code,
 };
 use crate::nft::wire::{LIST_ELEM, data, expr};
@@ -184,7 +184,7 @@ fn write_limit(w: &mut Writer, one: &Expr) {
         w.be64(expr::limit::UNIT, *per_s);
         w.be32(expr::limit::BURST, *burst);
         w.be32(expr::limit::TYPE, u32::from(*kind == LimitKind::Bytes));
-        w.be32(expr::limit::FLAGS, u32::from(*invert) * expr::limit::F_INVERT);
+        w.be32(expr::limit::FLAGS, flag(*invert, expr::limit::F_INVERT));
     });
 }
 
@@ -227,7 +227,7 @@ fn write_reject(w: &mut Writer, reject: Reject) {
 fn write_dynset(w: &mut Writer, one: &Expr) {
     let Expr::Dynset { set, op, key, data, timeout_ms, invert, exprs } = one else { return };
     let several = if exprs.len() > 1 { expr::dynset::F_EXPRESSIONS } else { 0 };
-    let flags = several | u32::from(*invert) * expr::dynset::F_INVERT;
+    let flags = several | flag(*invert, expr::dynset::F_INVERT);
     named(w, "dynset", |w| {
         reg(w, expr::dynset::SREG_KEY, *key);
         if let Some(data) = data {

@@ -67,8 +67,9 @@ impl BatchWriter {
     /// All messages of one operation.
     pub(super) fn op(&mut self, op: &Op<'_>) {
         match *op {
-            Op::AddTable(t) => self.new_table(&t.id, t.flags),
-            Op::SetTableFlags(id, flags) => self.new_table(id, flags),
+            // Without flags, nothing happens to a table that is there; with none set, it would be woken.
+            Op::AddTable(t) => self.new_table(&t.id, Some(t.flags).filter(|f| *f != TableFlags::default())),
+            Op::SetTableFlags(id, flags) => self.new_table(id, Some(flags)),
             Op::DeleteTable(id) => self.delete_table(id),
             Op::AddChain(id, c) => self.add_chain(id, c),
             Op::DeleteChain(id, name) => self.delete_chain(id, name),
@@ -92,10 +93,12 @@ impl BatchWriter {
         }
     }
 
-    fn new_table(&mut self, id: &TableId, flags: TableFlags) {
+    fn new_table(&mut self, id: &TableId, flags: Option<TableFlags>) {
         self.operation(id.family, message::NEWTABLE, nl::F_CREATE, |w| {
             w.string(table::NAME, &id.name);
-            w.be32(table::FLAGS, table_flags_code(flags));
+            if let Some(flags) = flags {
+                w.be32(table::FLAGS, table_flags_code(flags));
+            }
         });
     }
 

@@ -4,6 +4,7 @@
 use super::expr::{anonymous_name, anonymous_set, write_statements};
 use super::{BatchWriter, element};
 use crate::netlink::{Writer, wire as nl};
+use crate::nft::codes::flag;
 use crate::nft::userdata;
 use crate::nft::wire::{LIST_ELEM, message, set};
 use rolewall_ruleset::{DataType, Expr, Set, TableId};
@@ -45,14 +46,14 @@ impl BatchWriter {
 /// The flags that somebody chose, and those that follow from the rest.
 fn flags_code(s: &Set) -> u32 {
     let anonymous = s.is_anonymous();
-    u32::from(s.flags.constant || anonymous) * set::F_CONSTANT
-        | u32::from(anonymous) * set::F_ANONYMOUS
-        | u32::from(s.flags.interval) * set::F_INTERVAL
-        | u32::from(s.flags.timeout) * set::F_TIMEOUT
-        | u32::from(s.flags.dynamic) * set::F_EVAL
-        | u32::from(s.data.is_some()) * set::F_MAP
-        | u32::from(s.flags.interval && s.key.len() > 1) * set::F_CONCAT
-        | u32::from(s.exprs.len() > 1) * set::F_EXPR
+    flag(s.flags.constant || anonymous, set::F_CONSTANT)
+        | flag(anonymous, set::F_ANONYMOUS)
+        | flag(s.flags.interval, set::F_INTERVAL)
+        | flag(s.flags.timeout, set::F_TIMEOUT)
+        | flag(s.flags.dynamic, set::F_EVAL)
+        | flag(s.data.is_some(), set::F_MAP)
+        | flag(s.flags.interval && s.key.len() > 1, set::F_CONCAT)
+        | flag(s.exprs.len() > 1, set::F_EXPR)
 }
 
 fn write_types(w: &mut Writer, s: &Set) {
