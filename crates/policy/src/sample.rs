@@ -26,7 +26,7 @@ pub fn required(plan: &Plan) -> Vec<Required<'_>> {
 
 fn of_permit<'a>(plan: &Plan, direction: Direction, permit: &'a Permit) -> Vec<Required<'a>> {
     let mut flows = Vec::new();
-    for remote in remotes(plan, &permit.zone) {
+    for remote in remotes(plan, permit) {
         for range in &permit.ports {
             for port in [range.first, range.last] {
                 let flow = flow(plan, direction, permit.network, range.proto, remote, port);
@@ -38,10 +38,11 @@ fn of_permit<'a>(plan: &Plan, direction: Direction, permit: &'a Permit) -> Vec<R
 }
 
 /// One address of each family.
-fn remotes(plan: &Plan, zone: &Zone) -> Vec<IpAddr> {
+fn remotes(plan: &Plan, permit: &Permit) -> Vec<IpAddr> {
     let of_nets = |nets: &[IpNet]| nets.iter().map(|n| n.addr()).collect::<Vec<_>>();
-    let all = match zone {
+    let all = match &permit.zone {
         Zone::Anyone => strangers(plan),
+        Zone::Admin if permit.network == Network::Private => admin_inside(plan),
         Zone::Admin => of_nets(&plan.admin),
         Zone::Trunks => of_nets(&plan.trunks),
         Zone::Nodes(label) => plan.nodes.get(label).cloned().unwrap_or_default(),
@@ -49,6 +50,16 @@ fn remotes(plan: &Plan, zone: &Zone) -> Vec<IpAddr> {
     let allowed = |a: &&IpAddr| !contains(&plan.deny, **a);
     let first = |v4: bool| all.iter().filter(allowed).find(|a| a.is_ipv4() == v4).copied();
     [first(true), first(false)].into_iter().flatten().collect()
+}
+
+/// Admin addresses that can come by the private network: any by its interface, else those that it contains.
+fn admin_inside(plan: &Plan) -> Vec<IpAddr> {
+    let admin = plan.admin.iter().map(|n| n.addr());
+    if !plan.private_interfaces.is_empty() || plan.private.is_empty() {
+        return admin.collect();
+    }
+    let private = plan.private.iter().filter(|p| plan.admin.iter().any(|a| a.contains(*p))).map(|p| p.addr());
+    admin.filter(|a| contains(&plan.private, *a)).chain(private).collect()
 }
 
 /// Addresses that belong to nobody in particular: the first of the documentation networks, and of the

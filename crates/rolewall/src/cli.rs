@@ -78,7 +78,7 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct DetectArgs {
     /// Name a service's main file where it is not at a usual place
-    #[arg(long = "file", value_name = "SERVICE=PATH")]
+    #[arg(id = "service_file", long = "file", value_name = "SERVICE=PATH")]
     pub(crate) files: Vec<String>,
 }
 

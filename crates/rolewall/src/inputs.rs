@@ -47,6 +47,13 @@ impl Inputs {
         Ok(Inputs { catalogue, inventory, settings, names, endpoints, recognised })
     }
 
+    /// What was read otherwise than it was written, on standard error.
+    pub(crate) fn tell_notes(&self) {
+        for note in self.settings.notes.iter().chain(&self.inventory.notes) {
+            eprintln!("note: {note}");
+        }
+    }
+
     /// This host as a node of the inventory; by its sockets where there is no inventory.
     pub(crate) fn me(&self) -> Result<Me, Failure> {
         if self.inventory.nodes.is_empty() {

@@ -7,9 +7,9 @@ mod support;
 
 use rolewall_lab::{Host, Listen, Outcome, Probe, Unreachable};
 use std::net::IpAddr;
+use support::can_run;
 use support::program::Program;
 use support::scene::{ROLES, Who, cluster, everybody, hosts, node_for, scene, settings};
-use support::can_run;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Proto {
@@ -81,12 +81,12 @@ const NEEDS: &[(&str, Proto, &[(u16, u16)])] = &[
 
 /// Every port of the table, its neighbours, and some that nobody has.
 const TCP_PORTS: &[u16] = &[
-    1, 21, 22, 25, 53, 69, 80, 443, 465, 587, 1023, 1024, 2003, 2049, 2197, 3306, 3307, 4369, 5050, 5060, 5061,
-    5222, 5269, 5280, 5671, 5672, 6379, 8080, 9200, 9300, 10000, 11211, 15672, 25672, 65535,
+    1, 21, 22, 25, 53, 69, 80, 443, 465, 587, 1023, 1024, 2003, 2049, 2197, 3306, 3307, 4369, 5050, 5060,
+    5061, 5222, 5269, 5280, 5671, 5672, 6379, 8080, 9200, 9300, 10000, 11211, 15672, 25672, 65535,
 ];
 const UDP_PORTS: &[u16] = &[
-    1, 53, 69, 123, 443, 1023, 1024, 3306, 3999, 4000, 4369, 5049, 5050, 5051, 5058, 5059, 5060, 5061, 5062, 5999,
-    6000, 9999, 10000, 15000, 20000, 20001, 65535,
+    1, 53, 69, 123, 443, 1023, 1024, 3306, 3999, 4000, 4369, 5049, 5050, 5051, 5058, 5059, 5060, 5061, 5062,
+    5999, 6000, 9999, 10000, 15000, 20000, 20001, 65535,
 ];
 
 fn ports() -> impl Iterator<Item = (Proto, u16)> {
@@ -188,9 +188,8 @@ fn reach(roles: &[&str], number: usize, node: &Host, is_enforced: bool) -> Vec<S
         let mut round = Round::new(number * everybody().len() + place);
         for address in who.addresses() {
             let about = format!("{roles:?} asks {who:?}");
-            let passes = |proto, port| {
-                !is_enforced || who == Who::Trusted || reaches(roles, proto, port, who)
-            };
+            let passes =
+                |proto, port| !is_enforced || who == Who::Trusted || reaches(roles, proto, port, who);
             round.add(node_for(who, address), address, &about, passes);
         }
         rounds.push(round);
@@ -214,7 +213,13 @@ fn assert_none(wrong: &[String]) {
 /// Each role alone, none, and roles that share ports or ranges.
 fn role_sets() -> Vec<Vec<&'static str>> {
     let mut sets: Vec<Vec<&str>> = ROLES.iter().map(|role| vec![*role]).collect();
-    sets.extend([vec![], vec!["sip", "pbx"], vec!["web", "ic"], vec!["queue", "jabber"], vec!["sql", "dd", "es"]]);
+    sets.extend([
+        vec![],
+        vec!["sip", "pbx"],
+        vec!["web", "ic"],
+        vec!["queue", "jabber"],
+        vec!["sql", "dd", "es"],
+    ]);
     sets
 }
 

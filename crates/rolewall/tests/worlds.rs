@@ -17,8 +17,12 @@ fn worlds() -> Vec<PathBuf> {
 
 /// Standard output of the binary on a world's files; what it says beside goes to the panic.
 fn rolewall(world: &Path, arguments: &[&str]) -> String {
-    let output =
-        Command::new(env!("CARGO_BIN_EXE_rolewall")).arg("--root").arg(world).args(arguments).output().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_rolewall"))
+        .arg("--root")
+        .arg(world)
+        .args(arguments)
+        .output()
+        .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{}: {arguments:?}: {said}", world.display());
     String::from_utf8(output.stdout).unwrap()

@@ -85,7 +85,7 @@ fn sets_of_every_type_are_sorted_and_wrapped_as_nft_does() {
         numbers("s_routes", FibAddrType, &[1, 2, 3, 5, 4, 6, 7, 8]),
         numbers("s_families", NfProto, &[10, 2, 3, 4, 5, 6, 7]),
         numbers("s_devices", IfIndex, &[1]),
-        numbers("s_flags", TcpFlag, &[0x12, 2, 0x10, 1, 0, 0x39, 0x11, 0xff]),
+        numbers("s_flags", TcpFlag, &[0x12, 0x10, 1, 0, 4]),
         set("empty", &[Ipv4Addr], vec![]),
     ]));
 }

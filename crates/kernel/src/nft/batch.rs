@@ -1,5 +1,5 @@
 //! Transactions as bytes: what is sent, and what is kept in a file to be sent at boot.
-//! Not here: the messages of each operation ([`super::encode`]), and sending ([`super::commit`]).
+//! Not here: the messages of each operation (module `encode`), and sending (module `commit`).
 
 use super::NftError;
 use super::codes::family;

@@ -28,7 +28,7 @@ struct Answers {
 
 impl Nft {
     /// How many elements a set has, or none if there is no such set. Two small messages, whatever the size.
-    /// On kernels that do not say (before 6.13) the elements are read and counted.
+    /// On kernels that do not say, the elements are read and counted.
     ///
     /// The kernel counts an interval set as half of its begins and ends. That is exact for every set that
     /// was loaded here; of one that nft loaded and that holds both zero and the last value, one too few.

@@ -85,7 +85,7 @@ pub(crate) mod set {
     pub(crate) const OBJ_TYPE: u16 = 15;
     pub(crate) const EXPR: u16 = 17;
     pub(crate) const EXPRESSIONS: u16 = 18;
-    /// `NFTA_SET_COUNT`, in kernels from 6.13 on.
+    /// `NFTA_SET_COUNT`; older kernels do not send it, and the header may not name it yet.
     pub(crate) const COUNT: u16 = 20;
 
     pub(crate) const DESC_SIZE: u16 = 1;

@@ -1,8 +1,10 @@
 //! The inventory: the cluster's networks and nodes, as people wrote them down.
 //! Not here: what this host is (facts), and what follows from either (the plan).
 
+mod distinct;
 mod nodes;
 mod parse;
+mod plain;
 mod seen;
 
 pub use parse::parse;

@@ -2,11 +2,12 @@
 //! Not here: files and the `[cluster]` table.
 
 use super::parse::NAME_RULE;
+use super::plain::Plain;
 use super::seen::{Key, Seen};
 use super::{Node, NodeName};
 use crate::catalogue::{NODE, PublicReach};
 use crate::problem::Text;
-use crate::read::{Reader, Span, Table, Value, node_address, quote};
+use crate::read::{Piece, Reader, Span, Table, Value, node_address, quote};
 use crate::{Catalogue, PortRange, Role, RoleName};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -16,10 +17,25 @@ pub(super) const NODE_HEADER: &str = "[[node]]";
 
 const NODE_KEYS: [&str; 7] = ["name", "id", "private", "public", "roles", "ports", "admin_public"];
 
+/// The shortest that a node can be: the header, a name, an address.
+const NODE_BYTES_MIN: usize = "[[node]]\nname=\"a\"\nprivate=[\"::2\"]\n".len();
+
+/// How closely nodes are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pass {
+    /// Those that are written plainly are taken without a tree, and not held against each other.
+    Quick,
+    /// Each so that all that is wrong with it can be told.
+    Careful,
+}
+
 /// All nodes of all files.
 pub(super) struct Nodes<'p, 't> {
     texts: &'p [Text<'t>],
     catalogue: &'p Catalogue,
+    /// For nodes that need no tree; none where all are to be looked at closely.
+    plain: Option<Plain<'p>>,
+    /// What the others have.
     seen: Seen,
     found: Found,
 }
@@ -52,8 +68,25 @@ struct Addresses {
 }
 
 impl<'p, 't> Nodes<'p, 't> {
-    pub(super) fn new(texts: &'p [Text<'t>], catalogue: &'p Catalogue) -> Nodes<'p, 't> {
-        Nodes { texts, catalogue, seen: Seen::default(), found: Found::default() }
+    pub(super) fn new(texts: &'p [Text<'t>], catalogue: &'p Catalogue, pass: Pass) -> Nodes<'p, 't> {
+        let plain = (pass == Pass::Quick).then(|| Plain::new(catalogue));
+        Nodes { texts, catalogue, plain, seen: Seen::default(), found: Found::default() }
+    }
+
+    /// Makes room for as many nodes as the text can have.
+    pub(super) fn expect(&mut self, text: &str) {
+        // The second bound is for a text that is nothing but headers.
+        let headers = text.matches(NODE_HEADER).count();
+        self.found.nodes.reserve(headers.min(text.len() / NODE_BYTES_MIN));
+    }
+
+    /// Whether the piece is a node that is written plainly; then it is taken.
+    pub(super) fn take_plain(&mut self, piece: &Piece<'_, '_>) -> bool {
+        let node = self.plain.as_mut().and_then(|plain| plain.node(piece));
+        let is_plain = node.is_some();
+        self.found.count += usize::from(is_plain);
+        self.found.nodes.extend(node);
+        is_plain
     }
 
     pub(super) fn into_found(self) -> Found {

@@ -1,10 +1,11 @@
 //! The inventory's files: `cluster.toml` and its drop-ins.
 //! Not here: one node's keys (`nodes`).
 
-use super::nodes::{NODE_HEADER, Nodes};
+use super::distinct::distinct;
+use super::nodes::{NODE_HEADER, Nodes, Pass};
 use super::{Cluster, Inventory};
 use crate::problem::{Gather, Note, Noticed, Text};
-use crate::read::{Reader, Table, Value, documents, quote};
+use crate::read::{Document, Pieces, Reader, Table, Value, quote};
 use crate::{Catalogue, NodeName, Place, Problem, Problems, Source};
 use ipnet::IpNet;
 use std::path::Path;
@@ -12,7 +13,7 @@ use std::path::Path;
 /// Reads `cluster.toml` and its drop-ins, which hold further `[[node]]` tables and nothing else; the first
 /// source is `cluster.toml`. All that is wrong with all of them comes at once.
 pub fn parse(sources: &[Source], catalogue: &Catalogue) -> Result<Inventory, Problems> {
-    let Some(first) = sources.first() else {
+    if sources.is_empty() {
         let what = "there is no inventory file";
         return Err(Problem::of_file(
             Path::new("cluster.toml"),
@@ -20,31 +21,43 @@ pub fn parse(sources: &[Source], catalogue: &Catalogue) -> Result<Inventory, Pro
             "write one: `rolewall init` begins it",
         )
         .into());
-    };
+    }
     let texts: Vec<Text<'_>> = sources.iter().map(Text::new).collect();
+    // Most inventories are right, and then nobody has to be told where what stands.
+    if let Ok(inventory) = read(&texts, catalogue, Pass::Quick)
+        && distinct(&inventory.nodes)
+    {
+        return Ok(inventory);
+    }
+    read(&texts, catalogue, Pass::Careful)
+}
+
+fn read(texts: &[Text<'_>], catalogue: &Catalogue, pass: Pass) -> Result<Inventory, Problems> {
     let mut gather = Gather::default();
-    let mut parsing = Parsing { cluster: None, nodes: Nodes::new(&texts, catalogue), notes: Vec::new() };
+    let nodes = Nodes::new(texts, catalogue, pass);
+    let mut parsing = Parsing { pass, cluster: None, nodes, notes: Vec::new() };
     for (file, text) in texts.iter().enumerate() {
         parsing.file(file, text, &mut gather);
     }
-    let Parsing { cluster, nodes, mut notes } = parsing;
+    let Parsing { pass: _, cluster, nodes, mut notes } = parsing;
     notes.sort_by_key(|note| (note.place.line, note.place.column));
     let nodes = nodes.into_found();
     let inventory = Inventory { cluster: cluster.unwrap_or_default().0, nodes: nodes.nodes, notes };
-    if nodes.count == 0 && gather.is_empty() {
+    if let (0, true, Some(first)) = (nodes.count, gather.is_empty(), texts.first()) {
         gather.add(|| no_nodes(first));
     }
     gather.or(inventory)
 }
 
-fn no_nodes(first: &Source) -> Problem {
+fn no_nodes(first: &Text<'_>) -> Problem {
     let what =
-        if first.text.trim().is_empty() { "the file is empty" } else { "the inventory has no [[node]]" };
+        if first.str().trim().is_empty() { "the file is empty" } else { "the inventory has no [[node]]" };
     let help = "an inventory names at least one node: `rolewall init` begins one from what this host has";
-    Problem::of_file(&first.path, what, help)
+    Problem::of_file(first.path(), what, help)
 }
 
 struct Parsing<'p, 't> {
+    pass: Pass,
     /// With the place of its header.
     cluster: Option<(Cluster, Option<Place>)>,
     nodes: Nodes<'p, 't>,
@@ -56,25 +69,38 @@ const CLUSTER_KEYS: [&str; 4] = ["name", "private", "admin", "trunks"];
 
 impl Parsing<'_, '_> {
     fn file(&mut self, file: usize, text: &Text<'_>, gather: &mut Gather) {
-        documents(text, Some(NODE_HEADER), gather, |document, gather| {
-            let (mut reader, table) = Reader::of(text, document, gather);
-            for (key, value) in &table {
-                match &**key.get_ref() {
-                    "node" => self.nodes.read(file, value, &mut reader),
-                    "cluster" if file > 0 => {
-                        let what = || "a drop-in holds [[node]] tables only, found [cluster]".into();
-                        reader.wrong(reader.span(key), what, || "move it to cluster.toml".into());
-                    }
-                    "cluster" => self.cluster(value, &mut reader),
-                    _ if file > 0 => reader.unknown_at_top(key, "a drop-in of the inventory", &["node"]),
-                    _ => reader.unknown_at_top(key, "the inventory", &FILE_KEYS),
-                }
+        gather.file(text.path());
+        self.nodes.expect(text.str());
+        for piece in Pieces::of(text, Some(NODE_HEADER)) {
+            if self.pass == Pass::Quick && !gather.is_empty() {
+                return;
             }
-        });
+            if !self.nodes.take_plain(&piece)
+                && let Some(document) = piece.document(gather)
+            {
+                self.document(file, text, document, gather);
+            }
+        }
         if file == 0 && self.cluster.is_none() && gather.is_empty() && !text.str().trim().is_empty() {
             let what = "the inventory has no [cluster] table";
             let help = "begin it with [cluster], then name = \"voice-1\" and private = [\"10.20.0.0/16\"]";
             gather.add(|| Problem::of_file(text.path(), what, help));
+        }
+    }
+
+    fn document(&mut self, file: usize, text: &Text<'_>, document: Document<'_>, gather: &mut Gather) {
+        let (mut reader, table) = Reader::of(text, document, gather);
+        for (key, value) in &table {
+            match &**key.get_ref() {
+                "node" => self.nodes.read(file, value, &mut reader),
+                "cluster" if file > 0 => {
+                    let what = || "a drop-in holds [[node]] tables only, found [cluster]".into();
+                    reader.wrong(reader.span(key), what, || "move it to cluster.toml".into());
+                }
+                "cluster" => self.cluster(value, &mut reader),
+                _ if file > 0 => reader.unknown_at_top(key, "a drop-in of the inventory", &["node"]),
+                _ => reader.unknown_at_top(key, "the inventory", &FILE_KEYS),
+            }
         }
     }
 

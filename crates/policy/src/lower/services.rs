@@ -154,7 +154,7 @@ impl Lowering<'_> {
 
     fn serving_chain(&mut self, name: &str, permits: &[&Permit], refuse: &str) -> Vec<Rule> {
         let Some(public) = permits.iter().find(|p| p.zone == Zone::Anyone) else {
-            let mut rules = self.closed_rules(permits, Side::Source);
+            let mut rules = self.closed_chain(name, permits, refuse);
             rules.push(when().goto(refuse));
             return rules;
         };
@@ -170,6 +170,19 @@ impl Lowering<'_> {
             }
             _ => rules.push(because(when().accept(), &reason(public))),
         }
+        rules
+    }
+
+    /// The zones of a service that has no customers. Where admin addresses may come by the private network
+    /// alone, being one of them is not enough.
+    fn closed_chain(&mut self, name: &str, permits: &[&Permit], refuse: &str) -> Vec<Rule> {
+        let admin_by = |network| permits.iter().any(|p| p.zone == Zone::Admin && p.network == network);
+        if !admin_by(Network::Private) || admin_by(Network::Public) || !self.is_guarded() {
+            return self.closed_rules(permits, Side::Source);
+        }
+        let mut rules = self.guard(name, permits, refuse);
+        let outer: Vec<&Permit> = permits.iter().filter(|p| p.network == Network::Public).copied().collect();
+        rules.extend(self.closed_rules(&outer, Side::Source));
         rules
     }
 

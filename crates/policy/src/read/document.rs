@@ -5,6 +5,7 @@
 //! in memory, and one missing bracket spoils all that follows. So it is cut before each `[[node]]` line and
 //! each piece is parsed by itself: the tree in memory is one node's, and an error stays in its node.
 
+use crate::Place;
 use crate::problem::{Gather, Text};
 use std::ops::Range;
 use toml::Spanned;
@@ -31,18 +32,42 @@ pub(crate) fn documents<'t>(
     mut each: impl FnMut(Document<'t>, &mut Gather),
 ) {
     gather.file(text.path());
-    let whole = text.str();
-    // Inside a string over several lines a header is only text.
-    let header = header.filter(|_| !whole.contains("\"\"\"") && !whole.contains("'''"));
-    for piece in (Pieces { text: whole, from: 0, header }) {
-        if piece.len() > PIECE_BYTES_MAX {
-            gather.add(|| too_long(text, &piece, header));
-            continue;
+    for piece in Pieces::of(text, header) {
+        if let Some(document) = piece.document(gather) {
+            each(document, gather);
         }
-        let base = piece.start;
-        let (table, errors) = DeTable::parse_recoverable(&whole[piece]);
+    }
+}
+
+/// A part of a text that is parsed by itself.
+pub(crate) struct Piece<'p, 't> {
+    text: &'p Text<'t>,
+    bytes: Range<usize>,
+    /// What the next one begins with.
+    header: Option<&'static str>,
+}
+
+impl<'t> Piece<'_, 't> {
+    pub(crate) fn str(&self) -> &'t str {
+        &self.text.str()[self.bytes.clone()]
+    }
+
+    /// The line that it begins with.
+    pub(crate) fn place(&self) -> Place {
+        self.text.line_place(self.bytes.start)
+    }
+
+    /// Its tree, if it is not too long for one.
+    pub(crate) fn document(self, gather: &mut Gather) -> Option<Document<'t>> {
+        let Piece { text, bytes, header } = self;
+        if bytes.len() > PIECE_BYTES_MAX {
+            gather.add(|| too_long(text, &bytes, header));
+            return None;
+        }
+        let base = bytes.start;
+        let (table, errors) = DeTable::parse_recoverable(&text.str()[bytes]);
         let broken = report(text, base, &errors, gather);
-        each(Document { table: Spanned::into_inner(table), base, broken }, gather);
+        Some(Document { table: Spanned::into_inner(table), base, broken })
     }
 }
 
@@ -59,24 +84,33 @@ fn too_long(text: &Text<'_>, piece: &Range<usize>, header: Option<&str>) -> crat
     )
 }
 
-/// The ranges of a text that are parsed by themselves.
-struct Pieces<'t> {
-    text: &'t str,
+/// The pieces of a text, in its order.
+pub(crate) struct Pieces<'p, 't> {
+    text: &'p Text<'t>,
     from: usize,
     header: Option<&'static str>,
 }
 
-impl Iterator for Pieces<'_> {
-    type Item = Range<usize>;
+impl<'p, 't> Pieces<'p, 't> {
+    /// Pieces that begin with `header` lines, or the whole.
+    pub(crate) fn of(text: &'p Text<'t>, header: Option<&'static str>) -> Pieces<'p, 't> {
+        // Inside a string over several lines a header is only text.
+        let is_cut = !text.str().contains("\"\"\"") && !text.str().contains("'''");
+        Pieces { text, from: 0, header: header.filter(|_| is_cut) }
+    }
+}
 
-    fn next(&mut self) -> Option<Range<usize>> {
-        let from = self.from;
-        if from > self.text.len() {
+impl<'p, 't> Iterator for Pieces<'p, 't> {
+    type Item = Piece<'p, 't>;
+
+    fn next(&mut self) -> Option<Piece<'p, 't>> {
+        let (text, from, header) = (self.text.str(), self.from, self.header);
+        if from > text.len() {
             return None;
         }
-        let to = self.header.and_then(|h| header_after(self.text, from, h)).unwrap_or(self.text.len());
-        self.from = if to == self.text.len() { to + 1 } else { to };
-        Some(from..to)
+        let to = header.and_then(|header| header_after(text, from, header)).unwrap_or(text.len());
+        self.from = if to == text.len() { to + 1 } else { to };
+        Some(Piece { text: self.text, bytes: from..to, header })
     }
 }
 

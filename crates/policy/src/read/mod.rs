@@ -7,7 +7,7 @@ mod net;
 mod value;
 mod walk;
 
-pub(crate) use document::{Document, documents};
+pub(crate) use document::{Document, Piece, Pieces, documents};
 pub(crate) use near::nearest;
 pub(crate) use net::{node_address, prefix, without_contained};
 pub(crate) use walk::{Reader, Span, Table, Value};

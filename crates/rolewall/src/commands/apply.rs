@@ -60,6 +60,7 @@ pub(crate) fn apply(host: &Host, arguments: &ApplyArgs) -> Result<Applied, Failu
         (Inputs::read(host), stand.join())
     });
     let inputs = inputs?;
+    inputs.tell_notes();
     let stand = stand.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
     hold_if_shrunk(&inputs, &stand.notes, arguments)?;
     let plan = inputs.plan()?;

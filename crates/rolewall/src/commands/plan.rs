@@ -19,6 +19,7 @@ use std::fmt::Write;
 
 pub(crate) fn plan(host: &Host, arguments: &PlanArgs, json: bool) -> Result<String, Failure> {
     let inputs = Inputs::read(host)?;
+    inputs.tell_notes();
     let me = match &arguments.node {
         Some(name) => inputs.other(name)?,
         None => inputs.me()?,

@@ -49,7 +49,9 @@ fn previous(confirmed: Option<Generation>, foreign: &[Foreign]) -> Result<String
         return by_nft();
     }
     match confirmed {
-        Some(generation) => Ok(with_header("nft -f", &format!("{AWAY}{}", text::ruleset(&in_force(generation))))),
+        Some(generation) => {
+            Ok(with_header("nft -f", &format!("{AWAY}{}", text::ruleset(&in_force(generation)))))
+        }
         None => Ok(with_header("nft -f", AWAY)),
     }
 }

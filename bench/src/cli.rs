@@ -1,0 +1,99 @@
+//! The command line.
+//! Not here: what the commands do.
+
+use crate::Outcome;
+use crate::peers::Peer;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// What Rolewall costs beside nft and others, measured side by side on this machine. Needs root and nft.
+#[derive(Debug, Parser)]
+#[command(name = "rolewall-bench", max_term_width = 100)]
+pub(crate) struct Cli {
+    /// The rolewall to be measured [default: the one beside this program]
+    #[arg(long, global = true, value_name = "PATH")]
+    pub(crate) rolewall: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What is measured.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Whole processes that load the whole policy: wall, CPU, peak memory
+    Apply(ApplyOptions),
+    /// One node joins: whole processes, and the transaction alone
+    Join(JoinOptions),
+}
+
+/// `apply`
+#[derive(Debug, Args)]
+pub(crate) struct ApplyOptions {
+    /// Nodes in the cluster
+    #[arg(long, value_delimiter = ',', default_values_t = [10, 100, 1000, 10_000])]
+    pub(crate) nodes: Vec<usize>,
+    /// Loads on a host that is loaded already, of each side in turn
+    #[arg(long, default_value_t = 21)]
+    pub(crate) runs: usize,
+    /// Loads on a fresh host
+    #[arg(long, default_value_t = 5)]
+    pub(crate) cold: usize,
+    /// Whom to measure beside Rolewall; the first one is what ratios are to
+    #[arg(long, value_delimiter = ',', value_enum, default_values_t = [Peer::NftRolemap])]
+    pub(crate) peers: Vec<Peer>,
+    /// Where the hosts' files are
+    #[arg(long, value_delimiter = ',', value_enum, default_values_t = [Place::Tmpfs, Place::Disk])]
+    pub(crate) places: Vec<Place>,
+    /// Do not check with real flows that both sides judge the same
+    #[arg(long)]
+    pub(crate) no_flows: bool,
+}
+
+/// `join`
+#[derive(Debug, Args)]
+pub(crate) struct JoinOptions {
+    /// Nodes in the cluster before the one that joins
+    #[arg(long, value_delimiter = ',', default_values_t = [10, 1000, 10_000])]
+    pub(crate) nodes: Vec<usize>,
+    /// Nodes that join, one after the other, on each side in turn
+    #[arg(long, default_value_t = 21)]
+    pub(crate) runs: usize,
+    /// Transactions of one element that are measured alone
+    #[arg(long, default_value_t = 200)]
+    pub(crate) transactions: usize,
+    /// Where the hosts' files are
+    #[arg(long, value_delimiter = ',', value_enum, default_values_t = [Place::Tmpfs, Place::Disk])]
+    pub(crate) places: Vec<Place>,
+}
+
+/// Where a host's files are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Place {
+    /// In memory
+    Tmpfs,
+    /// Below /var/tmp
+    Disk,
+}
+
+impl Place {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Place::Tmpfs => "tmpfs",
+            Place::Disk => "disk",
+        }
+    }
+}
+
+impl Cli {
+    /// The binary to be measured, as an absolute path.
+    pub(crate) fn rolewall(&self) -> Outcome<PathBuf> {
+        let path = match &self.rolewall {
+            Some(path) => path.clone(),
+            None => std::env::current_exe()?.with_file_name("rolewall"),
+        };
+        std::fs::canonicalize(&path).map_err(|e| {
+            format!("{}: {e}; build it with `cargo build --release -p rolewall`, or name one with --rolewall PATH", path.display())
+                .into()
+        })
+    }
+}

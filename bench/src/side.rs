@@ -1,0 +1,99 @@
+//! One side of a comparison: a host of its own with its files, and the command that loads the policy there.
+//! Not here: what is compared.
+
+use crate::Outcome;
+use crate::child::{self, Cost};
+use crate::cli::{Cli, Place};
+use crate::cluster::Cluster;
+use crate::ours::{self, File};
+use crate::peers::Peer;
+use rolewall_kernel::Nft;
+use rolewall_lab::Host;
+use std::path::PathBuf;
+use tempfile::TempDir;
+
+/// Who loads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Who {
+    Rolewall,
+    Peer(Peer),
+}
+
+impl Who {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Who::Rolewall => "rolewall",
+            Who::Peer(peer) => peer.name(),
+        }
+    }
+}
+
+/// A host with the files of one side.
+#[derive(Debug)]
+pub(crate) struct Side<'h> {
+    pub(crate) who: Who,
+    pub(crate) host: &'h Host,
+    /// The directory of its files, as commands in the host see it.
+    pub(crate) directory: PathBuf,
+    /// The program that loads the policy, with its arguments.
+    pub(crate) load: Vec<String>,
+    /// Elements or rules that its files declare; of Rolewall, whose files declare nodes, none.
+    declared: Option<usize>,
+    /// Removed when this is dropped.
+    _on_disk: Option<TempDir>,
+}
+
+impl<'h> Side<'h> {
+    /// Writes the files.
+    pub(crate) fn set_up(cli: &Cli, who: Who, host: &'h Host, cluster: &Cluster, place: Place) -> Outcome<Side<'h>> {
+        let on_disk = match place {
+            Place::Tmpfs => None,
+            Place::Disk => Some(tempfile::Builder::new().prefix("rolewall-bench-").tempdir_in("/var/tmp")?),
+        };
+        let directory = on_disk.as_ref().map_or(host.files().to_owned(), |d| d.path().to_owned());
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        let (files, load, declared) = match who {
+            Who::Rolewall => {
+                let rolewall = cli.rolewall()?.display().to_string();
+                let load = words(&[&rolewall, "--files", "%", "apply", "--final", "--rebuild"]);
+                (ours::files(cluster), load, None)
+            }
+            Who::Peer(peer) => {
+                let loaded = peer.load(cluster);
+                (loaded.files, loaded.command, Some(loaded.elements))
+            }
+        };
+        let place = directory.display().to_string();
+        let load = load.iter().map(|word| word.replace('%', &place)).collect();
+        let side = Side { who, host, directory, load, declared, _on_disk: on_disk };
+        files.into_iter().try_for_each(|file| side.write(file))?;
+        Ok(side)
+    }
+
+    fn write(&self, (path, content): File) -> Outcome<()> {
+        let Some(on_disk) = &self._on_disk else { return Ok(self.host.write(path, content)?) };
+        let file = on_disk.path().join(path.trim_start_matches('/'));
+        file.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+        Ok(std::fs::write(file, content)?)
+    }
+
+    /// Loads the policy, and says what that cost.
+    pub(crate) fn load(&self) -> Outcome<Cost> {
+        child::measure(self.host, &self.load)
+    }
+
+    /// How many set elements the kernel holds of it; of iptables, how many rules its files declare.
+    pub(crate) fn size(&self) -> Outcome<String> {
+        match self.who {
+            Who::Peer(Peer::IptablesRestore | Peer::Iptables) => {
+                Ok(format!("{} rules", self.declared.unwrap_or_default()))
+            }
+            Who::Peer(Peer::Ipset) => Ok(self.declared.unwrap_or_default().to_string()),
+            Who::Rolewall | Who::Peer(Peer::NftRolemap | Peer::NftSets) => {
+                let ruleset = self.host.in_namespace(|| Nft::open().and_then(|mut nft| nft.read_ruleset()))??;
+                let sets = ruleset.tables.iter().flat_map(|table| &table.sets);
+                Ok(sets.map(|set| set.elements.len()).sum::<usize>().to_string())
+            }
+        }
+    }
+}
