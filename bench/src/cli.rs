@@ -24,6 +24,19 @@ pub(crate) enum Command {
     Apply(ApplyOptions),
     /// One node joins: whole processes, and the transaction alone
     Join(JoinOptions),
+    /// Write the files that each side loads below DIR, to be looked at
+    Files(FilesOptions),
+}
+
+/// `files`
+#[derive(Debug, Args)]
+pub(crate) struct FilesOptions {
+    /// Nodes in the cluster
+    #[arg(long, default_value_t = 10)]
+    pub(crate) nodes: usize,
+    /// Where: a directory for each side is made in it
+    #[arg(value_name = "DIR")]
+    pub(crate) directory: PathBuf,
 }
 
 /// `apply`

@@ -33,6 +33,7 @@ fn main() -> ExitCode {
     let done = machine::ready(&cli).and_then(|()| match &cli.command {
         Command::Apply(options) => apply::run(&cli, options),
         Command::Join(options) => join::run(&cli, options),
+        Command::Files(options) => side::write_all(options),
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,

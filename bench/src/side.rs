@@ -3,13 +3,14 @@
 
 use crate::Outcome;
 use crate::child::{self, Cost};
-use crate::cli::{Cli, Place};
+use crate::cli::{Cli, FilesOptions, Place};
 use crate::cluster::Cluster;
 use crate::ours::{self, File};
 use crate::peers::Peer;
 use rolewall_kernel::Nft;
 use rolewall_lab::Host;
-use std::path::PathBuf;
+use clap::ValueEnum;
+use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 /// Who loads.
@@ -72,9 +73,7 @@ impl<'h> Side<'h> {
 
     fn write(&self, (path, content): File) -> Outcome<()> {
         let Some(on_disk) = &self._on_disk else { return Ok(self.host.write(path, content)?) };
-        let file = on_disk.path().join(path.trim_start_matches('/'));
-        file.parent().map_or(Ok(()), std::fs::create_dir_all)?;
-        Ok(std::fs::write(file, content)?)
+        write_below(on_disk.path(), &path, &content)
     }
 
     /// Loads the policy, and says what that cost.
@@ -96,4 +95,23 @@ impl<'h> Side<'h> {
             }
         }
     }
+}
+
+/// `files`: what each side would load.
+pub(crate) fn write_all(options: &FilesOptions) -> Outcome<()> {
+    let cluster = Cluster::of(options.nodes);
+    let peers = Peer::value_variants().iter().map(|peer| (peer.name(), peer.load(&cluster).files));
+    let sides = std::iter::once((Who::Rolewall.name(), ours::files(&cluster))).chain(peers);
+    for (name, files) in sides {
+        let directory = options.directory.join(name);
+        files.iter().try_for_each(|(path, content)| write_below(&directory, path, content))?;
+        println!("{}", directory.display());
+    }
+    Ok(())
+}
+
+fn write_below(directory: &Path, path: &str, content: &str) -> Outcome<()> {
+    let file = directory.join(path.trim_start_matches('/'));
+    file.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+    Ok(std::fs::write(file, content)?)
 }

@@ -7,6 +7,8 @@ mod nft;
 use crate::cluster::Cluster;
 use crate::ours::File;
 
+pub(crate) use nft::TABLE as RULESET_TABLE;
+
 /// Tools that are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Peer {

@@ -177,6 +177,11 @@ impl Host {
         format!("host {}", self.spec.name)
     }
 
+    pub(crate) fn all_ipv6(&self) -> Vec<Ipv6Addr> {
+        let ipv6 = |ip| if let IpAddr::V6(ip) = ip { Some(ip) } else { None };
+        self.addresses().filter_map(ipv6).collect()
+    }
+
     pub(crate) fn interfaces(&self) -> impl Iterator<Item = &str> {
         self.spec.plugs.iter().map(|plug| plug.interface.as_str())
     }

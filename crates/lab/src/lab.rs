@@ -173,6 +173,9 @@ impl Lab {
             Links::new(place_of(name), &self.networks[name].namespace, ports.iter().map(String::as_str))
         });
         links::await_up(plugs.chain(ports).collect())?;
+        for host in &created {
+            links::await_joined(&host.place(), host.namespace(), &host.all_ipv6())?;
+        }
         self.hosts.extend(created);
         Ok(())
     }

@@ -4,10 +4,12 @@
 use crate::failure::Failure;
 use crate::host::{CLUSTER, CLUSTER_D, Host, LOCAL_CONF, ROLES_D, SETTINGS, sockets};
 use rolewall_evidence::{Endpoint, sockets as evidence};
-use rolewall_policy::plan::{self, HostNames, Me, identify};
+use rolewall_kernel::links;
+use rolewall_policy::plan::{self, HostNames, IdentityError, Me, identify};
 use rolewall_policy::settings::InventorySource;
 use rolewall_policy::{
-    Catalogue, Inventory, NodeName, Plan, Problems, Recognised, Settings, inventory, recognise, settings,
+    Catalogue, Inventory, Node, NodeName, Plan, Problems, Recognised, Settings, inventory, recognise,
+    settings,
 };
 
 /// What was read, parsed and found.
@@ -20,11 +22,21 @@ pub(crate) struct Inputs {
     /// What listens here; empty with `--root`.
     pub(crate) endpoints: Vec<Endpoint>,
     pub(crate) recognised: Recognised,
+    is_live: bool,
+}
+
+/// How many of the sockets are looked at: those of every protocol cost some milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// What the plan needs: where ssh listens, and everything where there is no inventory.
+    AsNeeded,
+    /// Everything.
+    AtAll,
 }
 
 impl Inputs {
     /// Reads settings, inventory, roles and the vendor's files; all their problems come together.
-    pub(crate) fn read(host: &Host) -> Result<Inputs, Failure> {
+    pub(crate) fn read(host: &Host, look: Look) -> Result<Inputs, Failure> {
         let roles = host.sources_in(ROLES_D, ".toml")?;
         let built_in = Catalogue::built_in();
         let catalogue = if roles.is_empty() { Ok(built_in) } else { built_in.with_overrides(&roles) };
@@ -42,9 +54,15 @@ impl Inputs {
         };
         refuse_sql(&settings)?;
         let names = host.names()?;
-        let endpoints = if host.is_live { evidence::endpoints(&sockets::listening()?) } else { Vec::new() };
+        let sockets = match look {
+            _ if !host.is_live => Vec::new(),
+            Look::AsNeeded if !inventory.nodes.is_empty() => sockets::listening_tcp()?,
+            Look::AsNeeded | Look::AtAll => sockets::listening()?,
+        };
+        let endpoints = evidence::endpoints(&sockets);
         let recognised = recognise(&catalogue, &endpoints);
-        Ok(Inputs { catalogue, inventory, settings, names, endpoints, recognised })
+        let is_live = host.is_live;
+        Ok(Inputs { catalogue, inventory, settings, names, endpoints, recognised, is_live })
     }
 
     /// What was read otherwise than it was written, on standard error.
@@ -60,10 +78,22 @@ impl Inputs {
             let name = self.names.hostname.as_deref().unwrap_or("this-host");
             return Ok(Me::from_sockets(name, &self.recognised));
         }
-        let node = identify(&self.inventory, &self.settings, &self.names).map_err(|e| {
+        let node = self.identify().map_err(|e| {
             Failure::input(e).help("name it in /etc/rolewall/rolewall.toml:  [node]\n      name = \"...\"")
         })?;
         Ok(Me::from_node(node, self.recognised.ssh.clone()))
+    }
+
+    /// By its addresses only where nothing else tells.
+    fn identify(&self) -> Result<&Node, IdentityError> {
+        match identify(&self.inventory, &self.settings, &self.names) {
+            Err(IdentityError::Unknown { .. }) if self.is_live => {
+                let addresses = links::addresses().unwrap_or_default().into_iter().map(|a| a.address);
+                let names = HostNames { addresses: addresses.collect(), ..self.names.clone() };
+                identify(&self.inventory, &self.settings, &names)
+            }
+            other => other,
+        }
     }
 
     /// Another node of the inventory, as far as this host can know it.

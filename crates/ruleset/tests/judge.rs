@@ -32,6 +32,12 @@ fn accepts(exprs: &[Expr], flow: &Flow) -> Judged {
 }
 
 #[test]
+fn a_judge_can_be_shared_between_threads() {
+    fn shared<T: Send + Sync>(_: &T) {}
+    shared(&Judge::of_table(&input(vec![], vec![])));
+}
+
+#[test]
 fn without_a_chain_everything_passes() {
     let empty = table(vec![], vec![base("o", Hook::Output, 0, ChainPolicy::Drop, vec![])]);
     let judge = Judge::of_table(&empty);

@@ -1,6 +1,8 @@
 //! The inventory: the cluster's networks and nodes, as people wrote them down.
 //! Not here: what this host is (facts), and what follows from either (the plan).
 
+#[cfg(test)]
+mod alike;
 mod distinct;
 mod nodes;
 mod parse;

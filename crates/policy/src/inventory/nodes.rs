@@ -73,11 +73,11 @@ impl<'p, 't> Nodes<'p, 't> {
         Nodes { texts, catalogue, plain, seen: Seen::default(), found: Found::default() }
     }
 
-    /// Makes room for as many nodes as the text can have.
+    /// Makes room for as many nodes as the text can have: a list that grows is held twice while it is moved.
     pub(super) fn expect(&mut self, text: &str) {
+        let lines = text.as_bytes().windows(2).filter(|pair| pair == b"\n[").count();
         // The second bound is for a text that is nothing but headers.
-        let headers = text.matches(NODE_HEADER).count();
-        self.found.nodes.reserve(headers.min(text.len() / NODE_BYTES_MIN));
+        self.found.nodes.reserve(lines.min(text.len() / NODE_BYTES_MIN));
     }
 
     /// Whether the piece is a node that is written plainly; then it is taken.

@@ -32,7 +32,7 @@ pub fn parse(sources: &[Source], catalogue: &Catalogue) -> Result<Inventory, Pro
     read(&texts, catalogue, Pass::Careful)
 }
 
-fn read(texts: &[Text<'_>], catalogue: &Catalogue, pass: Pass) -> Result<Inventory, Problems> {
+pub(super) fn read(texts: &[Text<'_>], catalogue: &Catalogue, pass: Pass) -> Result<Inventory, Problems> {
     let mut gather = Gather::default();
     let nodes = Nodes::new(texts, catalogue, pass);
     let mut parsing = Parsing { pass, cluster: None, nodes, notes: Vec::new() };

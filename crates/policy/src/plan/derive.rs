@@ -34,6 +34,7 @@ pub fn derive(inputs: Inputs<'_>) -> Plan {
 
 struct Deriving<'a> {
     inputs: Inputs<'a>,
+    others: Others<'a>,
     protected: Protected,
     inbound: Vec<Permit>,
     outbound: Vec<Permit>,
@@ -47,6 +48,7 @@ impl<'a> Deriving<'a> {
         let protected = Protected::of(inputs.catalogue, own);
         Deriving {
             inputs,
+            others: Others::of(inputs.inventory, inputs.me),
             protected,
             inbound: Vec::new(),
             outbound: Vec::new(),
@@ -132,7 +134,7 @@ impl<'a> Deriving<'a> {
                 self.inputs.me.admin_public.contains(&role.name).then_some(Zone::Admin)
             }
             Who::Admin => Some(Zone::Admin),
-            Who::EveryNode => Some(self.node_zone(EVERY_NODE.into(), |_| true)),
+            Who::EveryNode => Some(self.every_node()),
             Who::Peers => Some(self.role_zone(&role.name)),
             Who::Role(name) => Some(self.role_zone(name)),
         }
@@ -155,16 +157,22 @@ impl<'a> Deriving<'a> {
         limit.map(|limit| NamedLimit { name: service.name.clone(), limit: limit.clone() })
     }
 
+    fn every_node(&mut self) -> Zone {
+        self.node_zone(EVERY_NODE.into(), |others| others.all.clone())
+    }
+
     fn role_zone(&mut self, role: &RoleName) -> Zone {
-        self.node_zone(role.0.clone(), |node| node.roles.contains(role))
+        self.node_zone(role.0.clone(), |others| others.with(role).collect())
     }
 
     /// The zone of the nodes that are chosen; its addresses are collected once.
-    fn node_zone(&mut self, label: String, chosen: impl Fn(&Node) -> bool) -> Zone {
+    fn node_zone(&mut self, label: String, chosen: impl Fn(&Others<'a>) -> Vec<&'a Node>) -> Zone {
         if !self.nodes.contains_key(&label) {
-            let me = &self.inputs.me.name;
-            let nodes = self.inputs.inventory.nodes.iter().filter(|n| n.name != *me && chosen(n));
-            let mut addresses: Vec<IpAddr> = nodes.flat_map(|n| n.private.iter().copied()).collect();
+            let nodes = chosen(&self.others);
+            let addresses = || nodes.iter().flat_map(|node| &node.private).copied();
+            // Nodes are mostly written in order, so that the families one by one are sorted as they are.
+            let (v4, v6) = (addresses().filter(IpAddr::is_ipv4), addresses().filter(IpAddr::is_ipv6));
+            let mut addresses: Vec<IpAddr> = v4.chain(v6).collect();
             addresses.sort_unstable();
             self.nodes.insert(label.clone(), addresses);
         }
@@ -216,12 +224,15 @@ impl<'a> Deriving<'a> {
         if elsewhere.is_empty() {
             zones.push((self.role_zone(&role.name), service.ports.clone()));
         } else {
-            let usual = |n: &Node| n.roles.contains(&role.name) && !n.ports.contains_key(&role.name);
-            zones.push((self.node_zone(format!("{}.usual", role.name), usual), service.ports.clone()));
+            let usual = |n: &&Node| !n.ports.contains_key(&role.name);
+            let zone = self
+                .node_zone(format!("{}.usual", role.name), |o| o.with(&role.name).filter(usual).collect());
+            zones.push((zone, service.ports.clone()));
         }
         for ports in elsewhere {
-            let there = |n: &Node| n.ports.get(&role.name) == Some(&ports);
-            zones.push((self.node_zone(named(&ports), there), ports.clone()));
+            let there = |n: &&Node| n.ports.get(&role.name) == Some(&ports);
+            let zone = self.node_zone(named(&ports), |o| o.with_ports().filter(there).collect());
+            zones.push((zone, ports));
         }
         zones
     }
@@ -230,7 +241,7 @@ impl<'a> Deriving<'a> {
         if position > 0 {
             return Vec::new();
         }
-        let others = self.inputs.inventory.nodes.iter().filter(|n| n.name != self.inputs.me.name);
+        let others = self.others.with_ports();
         let mut ports: Vec<Vec<PortRange>> =
             others.filter_map(|n| n.ports.get(&role.name)).cloned().collect();
         ports.sort();
@@ -248,7 +259,7 @@ impl<'a> Deriving<'a> {
                     Who::Admin if self.inputs.inventory.cluster.admin.is_empty() => continue,
                     Who::Admin => Zone::Admin,
                     Who::Public => Zone::Anyone,
-                    Who::EveryNode => self.node_zone(EVERY_NODE.into(), |_| true),
+                    Who::EveryNode => self.every_node(),
                     Who::Peers => self.role_zone(&role.name),
                     Who::Role(name) => self.role_zone(name),
                 };
@@ -295,6 +306,36 @@ impl<'a> Deriving<'a> {
             log: DropLog { group: settings.log_group, per_second: settings.log_per_second },
             warnings: self.warnings,
         }
+    }
+}
+
+/// The cluster's other nodes, gone through once for all zones.
+struct Others<'a> {
+    all: Vec<&'a Node>,
+    by_role: BTreeMap<&'a RoleName, Vec<&'a Node>>,
+    /// Those with ports of their own.
+    on_own_ports: Vec<&'a Node>,
+}
+
+impl<'a> Others<'a> {
+    fn of(inventory: &'a Inventory, me: &Me) -> Others<'a> {
+        let all: Vec<&Node> = inventory.nodes.iter().filter(|node| node.name != me.name).collect();
+        let mut by_role: BTreeMap<&RoleName, Vec<&Node>> = BTreeMap::new();
+        for node in &all {
+            for role in &node.roles {
+                by_role.entry(role).or_default().push(node);
+            }
+        }
+        let on_own_ports = all.iter().filter(|node| !node.ports.is_empty()).copied().collect();
+        Others { all, by_role, on_own_ports }
+    }
+
+    fn with(&self, role: &RoleName) -> impl Iterator<Item = &'a Node> {
+        self.by_role.get(role).into_iter().flatten().copied()
+    }
+
+    fn with_ports(&self) -> impl Iterator<Item = &'a Node> {
+        self.on_own_ports.iter().copied()
     }
 }
 

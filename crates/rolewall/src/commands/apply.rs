@@ -7,12 +7,13 @@ use crate::failure::{Failure, Kind};
 use crate::firewall::{Firewall, Seen};
 use crate::foreign::{self, Foreign};
 use crate::host::Host;
-use crate::inputs::Inputs;
+use crate::inputs::{Inputs, Look};
 use crate::joined;
 use crate::precheck::{self, Cut, Live};
 use crate::safety_net;
 use crate::settle::{return_to_previous, settle};
 use crate::state::artefact::Stage;
+use crate::state::saved::previous;
 use crate::state::{Notes, Store};
 use rolewall_control::{Change, Phase, Revision};
 use rolewall_policy::plan::Warning;
@@ -57,11 +58,11 @@ pub(crate) fn apply(host: &Host, arguments: &ApplyArgs) -> Result<Applied, Failu
     // The inventory is the longer half of the work, and asks nothing of the kernel's firewall.
     let (inputs, stand) = std::thread::scope(|scope| {
         let stand = scope.spawn(|| Stand::read(host, store));
-        (Inputs::read(host), stand.join())
+        (Inputs::read(host, Look::AsNeeded), stand.join())
     });
     let inputs = inputs?;
     inputs.tell_notes();
-    let stand = stand.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+    let stand = joined_value(stand)?;
     hold_if_shrunk(&inputs, &stand.notes, arguments)?;
     let plan = inputs.plan()?;
     let nodes = inputs.inventory.nodes.len();
@@ -185,8 +186,9 @@ impl Applying<'_> {
     fn new_revision(&mut self, window: Duration) -> Result<Applied, Failure> {
         let generations = self.stand.seen.iter().flat_map(|s| s.held.generations.keys().copied());
         let revision = self.stand.notes.next_revision(generations);
-        let (cut, generation) = self.precheck(lower::lower(self.plan, &revision.prefix()))?;
-        let saved = self.save_previous()?;
+        let (previous, judged) = self.side_by_side(&revision.prefix());
+        let (cut, generation) = judged?;
+        let saved = self.stand.store.save(self.host, &previous?)?;
         let sleeping =
             if self.arguments.take_over { foreign::to_sleep(&self.stand.foreign) } else { Vec::new() };
         self.stage(revision, &generation, &saved, &sleeping)?;
@@ -215,10 +217,21 @@ impl Applying<'_> {
         Ok((cut, out_of_force(candidate)))
     }
 
-    fn save_previous(&mut self) -> Result<PathBuf, Failure> {
-        let Stand { store, confirmed, foreign, .. } = &mut self.stand;
-        // Its last use: the text is made, and the memory is free for the readback.
-        store.save_previous(self.host, confirmed.take(), foreign)
+    /// What was in force as text, and the candidate, judged: neither needs the other.
+    #[allow(clippy::type_complexity)]
+    fn side_by_side(
+        &mut self,
+        prefix: &str,
+    ) -> (Result<String, Failure>, Result<(Cut, Generation), Failure>) {
+        let confirmed = self.stand.confirmed.take();
+        let foreign = std::mem::take(&mut self.stand.foreign);
+        let (previous, judged) = std::thread::scope(|scope| {
+            let previous = scope.spawn(|| previous(confirmed, &foreign));
+            let judged = self.precheck(lower::lower(self.plan, prefix));
+            (joined_value(previous.join()), judged)
+        });
+        self.stand.foreign = foreign;
+        (previous, judged)
     }
 
     /// Everything that must be on disk before the kernel changes.
@@ -302,6 +315,11 @@ pub(crate) fn confirm_held(store: &Store, firewall: &mut Firewall, seen: &Seen) 
     joined::forget_all_but(store, Some(revision));
     firewall.tidy(&change)?;
     Ok(revision)
+}
+
+/// What a thread of ours returned; its panic is ours.
+fn joined_value<T>(joined: std::thread::Result<T>) -> T {
+    joined.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// Whether the sets that grow have room.

@@ -5,6 +5,7 @@ use super::apply::confirm_held;
 use crate::failure::Failure;
 use crate::firewall::Firewall;
 use crate::host::{Host, session};
+use crate::inputs::{Inputs, Look};
 use crate::safety_net;
 use crate::settle::settle;
 use crate::state::{Notes, Store};
@@ -33,7 +34,7 @@ pub(crate) fn confirm(host: &Host, same_session: SameSession) -> Result<Revision
         return Err(under_test.map_or(NotPossible::NoTest, late).into());
     };
     refuse_same_session(&notes, same_session)?;
-    let nodes = crate::inputs::Inputs::read(host).map(|inputs| inputs.inventory.nodes.len());
+    let nodes = Inputs::read(host, Look::AsNeeded).map(|inputs| inputs.inventory.nodes.len());
     let revision = confirm_held(&store, &mut firewall, &seen)?;
     notes.session = None;
     notes.nodes = nodes.unwrap_or(notes.nodes);

@@ -4,7 +4,7 @@
 use crate::cli::DetectArgs;
 use crate::failure::Failure;
 use crate::host::Host;
-use crate::inputs::Inputs;
+use crate::inputs::{Inputs, Look};
 use rolewall_evidence::{Address, Evidence, Kind, Reach};
 use rolewall_policy::plan::Me;
 use rolewall_policy::{PortRange, PublicReach, RoleName, Service};
@@ -74,7 +74,7 @@ pub(crate) fn detect(host: &Host, arguments: &DetectArgs) -> Result<Detected, Fa
         ))
         .help("leave --file away: roles and ports come from the inventory and from listening sockets"));
     }
-    let inputs = Inputs::read(host)?;
+    let inputs = Inputs::read(host, Look::AtAll)?;
     let mut errors = Vec::new();
     let me = inputs.me().map_err(|failure| errors.push(failure.to_string())).ok();
     let mut detected = Detected {

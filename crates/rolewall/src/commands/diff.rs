@@ -7,7 +7,7 @@ use crate::candidate::in_force;
 use crate::failure::Failure;
 use crate::firewall::Firewall;
 use crate::host::Host;
-use crate::inputs::Inputs;
+use crate::inputs::{Inputs, Look};
 use crate::precheck::{Live, cut_by};
 use rolewall_policy::difference::{Way, difference};
 use rolewall_policy::lower;
@@ -24,7 +24,7 @@ struct Document {
 /// Prints the differences; 1 if there are any.
 pub(crate) fn diff(host: &Host, json: bool) -> Result<u8, Failure> {
     host.live("diff")?;
-    let inputs = Inputs::read(host)?;
+    let inputs = Inputs::read(host, Look::AsNeeded)?;
     let candidate = in_force(lower::lower(&inputs.plan()?, &next_revision(host)?.prefix()));
     let mut firewall = Firewall::open()?;
     let held = firewall.nft.read_table(&firewall.id.clone())?;

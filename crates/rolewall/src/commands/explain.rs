@@ -7,7 +7,7 @@ use crate::cli::{Expected, ExplainArgs};
 use crate::failure::{Failure, Kind};
 use crate::firewall::Firewall;
 use crate::host::Host;
-use crate::inputs::Inputs;
+use crate::inputs::{Inputs, Look};
 use rolewall_policy::{Inventory, Settings, lower};
 use rolewall_ruleset::flow::{CtState, Direction, L4};
 use rolewall_ruleset::judge::{Environment, Judge, Judged, Judgement, Outcome, Step};
@@ -97,7 +97,7 @@ struct Subject {
 
 /// What the kernel holds, unless the candidate is wanted or the kernel may not be read.
 fn subject(host: &Host, arguments: &ExplainArgs) -> Result<Subject, Failure> {
-    let inputs = Inputs::read(host);
+    let inputs = Inputs::read(host, Look::AsNeeded);
     if arguments.live || (host.is_live && !arguments.candidate) {
         host.live("explain --live")?;
         let (inventory, settings) = match inputs {
@@ -196,7 +196,7 @@ fn from_words(words: &[String], arguments: &ExplainArgs) -> Result<Flow, Failure
     flow.iif.clone_from(&arguments.iif);
     flow.oif.clone_from(&arguments.oif);
     if let Some(word) = &arguments.ct {
-        set_ct(&mut flow, word)?;
+        flow = flow.with_ct(ct_state(word)?);
     }
     Ok(flow)
 }
@@ -212,13 +212,13 @@ fn from_document(document: FlowDocument) -> Result<Flow, Failure> {
     let mut flow = flow.map_err(|e| Failure::input(e).help(EXAMPLE))?;
     (flow.iif, flow.oif) = (iif, oif);
     if let Some(word) = ct {
-        set_ct(&mut flow, &word)?;
+        flow = flow.with_ct(ct_state(&word)?);
     }
     if let (L4::Tcp { flags, .. }, Some(names)) = (&mut flow.l4, tcp_flags) {
         *flags = tcp_flag_bits(&names)?;
     }
-    if let (L4::Icmp { kind, .. } | L4::Icmpv6 { kind, .. }, Some(icmp_type)) = (&mut flow.l4, icmp_type) {
-        *kind = icmp_type;
+    if let Some(kind) = icmp_type {
+        flow = flow.with_icmp_type(kind);
     }
     Ok(flow)
 }
@@ -247,10 +247,8 @@ fn direction(word: &str) -> Result<Direction, Failure> {
     }
 }
 
-/// A packet of a known flow is not a first packet: it carries ACK and no SYN.
-fn set_ct(flow: &mut Flow, word: &str) -> Result<(), Failure> {
-    const ACK: u8 = 0x10;
-    flow.ct = match word {
+fn ct_state(word: &str) -> Result<CtState, Failure> {
+    Ok(match word {
         "new" => CtState::New,
         "established" => CtState::Established,
         "related" => CtState::Related,
@@ -260,11 +258,7 @@ fn set_ct(flow: &mut Flow, word: &str) -> Result<(), Failure> {
             return Err(Failure::input(format_args!("\"{word}\" is not a state of conntrack"))
                 .help("one of new, established, related, invalid, untracked"));
         }
-    };
-    if let (L4::Tcp { flags, .. }, CtState::Established) = (&mut flow.l4, flow.ct) {
-        *flags = ACK;
-    }
-    Ok(())
+    })
 }
 
 fn verdict(judged: Judged) -> &'static str {

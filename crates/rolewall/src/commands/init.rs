@@ -3,7 +3,7 @@
 
 use crate::failure::{Failure, file_failure};
 use crate::host::{CLUSTER, Host, SETTINGS, session};
-use crate::inputs::Inputs;
+use crate::inputs::{Inputs, Look};
 use rolewall_kernel::links;
 use rolewall_policy::plan::Me;
 use std::fmt::Write;
@@ -82,7 +82,7 @@ window = \"10m\"
 }
 
 fn cluster(host: &Host) -> Result<String, Failure> {
-    let inputs = Inputs::read(host)?;
+    let inputs = Inputs::read(host, Look::AtAll)?;
     let me = inputs.me().unwrap_or_else(|_| Me::from_sockets("this-host", &inputs.recognised));
     let addresses: Vec<IpAddr> = links::addresses()
         .map_err(Failure::host)?

@@ -6,7 +6,7 @@ use crate::cli::{PlanArgs, PlanFormat};
 use crate::failure::Failure;
 use crate::firewall::Firewall;
 use crate::host::Host;
-use crate::inputs::Inputs;
+use crate::inputs::{Inputs, Look};
 use crate::state::Store;
 use rolewall_control::Revision;
 use rolewall_control::frame;
@@ -18,7 +18,7 @@ use serde::Serialize;
 use std::fmt::Write;
 
 pub(crate) fn plan(host: &Host, arguments: &PlanArgs, json: bool) -> Result<String, Failure> {
-    let inputs = Inputs::read(host)?;
+    let inputs = Inputs::read(host, Look::AsNeeded)?;
     inputs.tell_notes();
     let me = match &arguments.node {
         Some(name) => inputs.other(name)?,

@@ -1,14 +1,13 @@
-//! What this host calls itself: the vendor's node id, the host name, its addresses.
+//! What this host calls itself: the vendor's node id and the host name.
 //! Not here: which node of the inventory that makes it.
 
 use super::{Host, NODE_ID};
 use crate::failure::Failure;
-use rolewall_kernel::links;
 use rolewall_policy::plan::HostNames;
 use rolewall_policy::settings::nodeid;
 
 impl Host {
-    /// Reads all three; with `--root`, only what files say.
+    /// Reads both; with `--root`, only what files say. Addresses are asked for where these do not tell.
     pub(crate) fn names(&self) -> Result<HostNames, Failure> {
         let node_id = self.source(NODE_ID)?.map(|s| nodeid::parse(&s.text)).transpose().map_err(|e| {
             Failure::input(format_args!("{NODE_ID}: {e}"))
@@ -20,9 +19,7 @@ impl Host {
             return Ok(HostNames { node_id, hostname, addresses: Vec::new() });
         }
         let live = rustix::system::uname().nodename().to_str().ok().map(str::to_owned);
-        let addresses = links::addresses().map_err(Failure::host)?;
-        let addresses = addresses.into_iter().map(|a| a.address).filter(|a| !a.is_loopback()).collect();
         let hostname = if self.is_whole { live.or(hostname) } else { hostname };
-        Ok(HostNames { node_id, hostname, addresses })
+        Ok(HostNames { node_id, hostname, addresses: Vec::new() })
     }
 }

@@ -9,8 +9,15 @@ use std::collections::HashMap;
 
 /// Everything that listens: TCP in LISTEN, UDP bound and not connected.
 pub(crate) fn listening() -> Result<Vec<Listening>, Failure> {
-    let mut found = sockets::listening().map_err(Failure::host)?;
-    found.retain(is_unconnected);
+    with_processes(sockets::listening().map_err(Failure::host)?)
+}
+
+/// TCP in LISTEN.
+pub(crate) fn listening_tcp() -> Result<Vec<Listening>, Failure> {
+    with_processes(sockets::listening_tcp().map_err(Failure::host)?)
+}
+
+fn with_processes(found: Vec<Socket>) -> Result<Vec<Listening>, Failure> {
     // Looking into every process is the dearest part: not done where nothing listens.
     let processes = if found.is_empty() { HashMap::new() } else { process::by_socket() };
     let with_process = |socket: &Socket| {
@@ -23,11 +30,6 @@ pub(crate) fn listening() -> Result<Vec<Listening>, Failure> {
         }
     };
     Ok(found.iter().map(with_process).collect())
-}
-
-/// A connected UDP socket is a client's.
-fn is_unconnected(socket: &Socket) -> bool {
-    socket.remote.port() == 0
 }
 
 fn transport(socket: &Socket) -> Transport {

@@ -24,22 +24,16 @@ const IP6TABLES_SAVE: [&str; 2] = ["/usr/sbin/ip6tables-save", "/sbin/ip6tables-
 const NFT: [&str; 2] = ["/usr/sbin/nft", "/sbin/nft"];
 
 impl Store {
-    /// Saves what is in force: ours, as it is confirmed, or what others have. Returns the file that the
-    /// operator is told of.
-    pub(crate) fn save_previous(
-        &self,
-        host: &Host,
-        confirmed: Option<Generation>,
-        foreign: &[Foreign],
-    ) -> Result<PathBuf, Failure> {
-        let text = previous(confirmed, foreign)?;
-        let copy = format!("# sha256 of the rest: {}\n{text}", checksum(text.as_bytes()));
+    /// Saves what was in force. Returns the file that the operator is told of.
+    pub(crate) fn save(&self, host: &Host, previous: &str) -> Result<PathBuf, Failure> {
+        let copy = format!("# sha256 of the rest: {}\n{previous}", checksum(previous.as_bytes()));
         write_atomically(&self.path("previous.saved"), copy.as_bytes())?;
-        write_exclusively(&host.path("/tmp"), &text)
+        write_exclusively(&host.path("/tmp"), previous)
     }
 }
 
-fn previous(confirmed: Option<Generation>, foreign: &[Foreign]) -> Result<String, Failure> {
+/// What is in force, as the text that its own tool restores: ours, as it is confirmed, or what others have.
+pub(crate) fn previous(confirmed: Option<Generation>, foreign: &[Foreign]) -> Result<String, Failure> {
     let is_iptables = |f: &Foreign| IPTABLES_NAMES.contains(&f.id.name.as_str());
     let (theirs, others): (Vec<_>, Vec<_>) = foreign.iter().partition(|f| is_iptables(f));
     if has_legacy_rules() || (!theirs.is_empty() && others.is_empty() && confirmed.is_none()) {

@@ -7,7 +7,7 @@
 //! families, and one batch of probes asks for all.
 
 use super::ip;
-use rolewall_lab::{Host, HostSpec, Lab};
+use rolewall_lab::{Host, HostSpec, Lab, Outcome, Probe};
 use std::net::IpAddr;
 
 /// Every role of the catalogue that a node may be given.
@@ -141,3 +141,30 @@ pub(crate) fn settings(more: &str) -> String {
         "[node]\nname = \"node\"\n[trusted]\nnetworks = [\"198.18.0.8/29\", \"2001:db8:8::/64\"]\n{more}\n"
     )
 }
+
+/// What comes of it when somebody asks for a TCP port of the node, in both families.
+pub(crate) fn tcp(lab: &Lab, who: Who, port: u16) -> [Outcome; 2] {
+    asked(lab, who, |to| Probe::tcp(to, port))
+}
+
+/// What comes of it when somebody sends a datagram to a port of the node, in both families.
+pub(crate) fn udp(lab: &Lab, who: Who, port: u16) -> [Outcome; 2] {
+    asked(lab, who, |to| Probe::udp(to, port))
+}
+
+/// What comes of it when somebody pings the node, in both families.
+pub(crate) fn ping(lab: &Lab, who: Who) -> [Outcome; 2] {
+    asked(lab, who, Probe::ping)
+}
+
+fn asked(lab: &Lab, who: Who, probe: impl Fn(IpAddr) -> Probe) -> [Outcome; 2] {
+    let (_, inside, outside) = hosts(lab);
+    let host = if who.is_inside() { inside } else { outside };
+    let probes = who.addresses().map(|from| probe(node_for(who, from)).from(from));
+    host.probe_all(&probes).unwrap().try_into().unwrap()
+}
+
+/// Both families get through.
+pub(crate) const OPEN: [Outcome; 2] = [Outcome::Open; 2];
+/// Neither gets through, and neither is told.
+pub(crate) const CLOSED: [Outcome; 2] = [Outcome::Silent; 2];

@@ -178,7 +178,7 @@ fn masked_flags(named: &Named, op: CmpOp, mask: u128, value: u128) -> Option<Str
 fn range(named: &Named, op: CmpOp, from: &[u8], to: &[u8]) -> Option<String> {
     let Named { name, column, .. } = named;
     let plain = named.part_of.is_none() && named.bits.is_none() && is_ordered(*column);
-    (plain && from.len() == column.len && to.len() == column.len).then_some(())?;
+    (plain && from.len() == column.len && to.len() == column.len && from <= to).then_some(())?;
     let kind = column.kind.in_ranges();
     let ends = (spell(kind, from, column.order)?, spell(kind, to, column.order)?);
     let mask = named.mask.as_ref().map_or(String::new(), |(mask, _)| format!(" & {mask}"));

@@ -153,6 +153,9 @@ impl Context {
             Source::Constant(_) | Source::Mapped(..) => return None,
         };
         named.column.len = operand.len;
+        // A number in network order that was swapped all the same is in an order that nft never writes.
+        let sayable = !operand.swapped || operand.len == 1 || named.column.kind.order() == Order::Host;
+        sayable.then_some(())?;
         if named.bits.is_none() {
             named.mask = said_mask(operand, named.column.kind)?;
         }

@@ -3,7 +3,8 @@
 //!
 //! What is printed loads with `nft -f` and means the same. Where nft's own listing would mean something
 //! else when loaded again, or where this module has no words, the program stands in a comment instead,
-//! and [`unspeakable`] tells.
+//! and [`unspeakable`] tells. One loss of nft's is kept, because the listing would be another without it:
+//! fields of `icmp` and `icmpv6` are listed without the family, and loaded again with it.
 
 mod comparison;
 mod context;

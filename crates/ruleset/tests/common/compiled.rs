@@ -269,7 +269,7 @@ fn cmp(op: &str, sreg: &str, right: &str, before: &[Expr]) -> Expr {
     let mut len = width(before, sreg);
     let name = matches!(before.last(), Some(Expr::Meta { key: MetaKey::IifName | MetaKey::OifName, .. }));
     let words = words(right);
-    if name && words.len() < 16 || name && !words.contains(&0) {
+    if name && (words.len() < 16 || !words.contains(&0)) {
         len = words.iter().position(|b| *b == 0).unwrap_or(words.len());
     }
     Expr::Cmp { sreg, op: cmp_op(op), value: value(right, len) }
