@@ -24,6 +24,8 @@ pub(crate) enum Command {
     Apply(ApplyOptions),
     /// One node joins: whole processes, and the transaction alone
     Join(JoinOptions),
+    /// Packets that are lost or wrongly admitted while the policy is loaded again and again
+    Replace(ReplaceOptions),
     /// Write the files that each side loads below DIR, to be looked at
     Files(FilesOptions),
 }
@@ -77,6 +79,59 @@ pub(crate) struct JoinOptions {
     /// Where the hosts' files are
     #[arg(long, value_delimiter = ',', value_enum, default_values_t = [Place::Tmpfs, Place::Disk])]
     pub(crate) places: Vec<Place>,
+}
+
+/// `replace`
+#[derive(Debug, Args)]
+pub(crate) struct ReplaceOptions {
+    /// Nodes in the cluster
+    #[arg(long, default_value_t = 1000)]
+    pub(crate) nodes: usize,
+    /// Loads during each kind of traffic
+    #[arg(long, default_value_t = 200)]
+    pub(crate) loads: usize,
+    /// Swaps in one process during each kind of traffic
+    #[arg(long, default_value_t = 1000)]
+    pub(crate) swaps: usize,
+    /// Packets a second
+    #[arg(long, default_value_t = 50_000)]
+    pub(crate) rate_pps: u32,
+    /// New TCP connections a second
+    #[arg(long, default_value_t = 1000)]
+    pub(crate) connections_per_s: u32,
+    /// Whose way of replacing
+    #[arg(long, value_delimiter = ',', value_enum, default_values_t = [Way::Rolewall, Way::Swap, Way::Nft])]
+    pub(crate) ways: Vec<Way>,
+    /// Kinds of traffic
+    #[arg(long, value_delimiter = ',', value_enum,
+          default_values_t = [Traffic::Established, Traffic::New, Traffic::Role, Traffic::Forbidden, Traffic::Tcp])]
+    pub(crate) traffic: Vec<Traffic>,
+}
+
+/// How a ruleset is replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Way {
+    /// rolewall apply --final --rebuild
+    Rolewall,
+    /// The same transactions from one process, without the work around them
+    Swap,
+    /// nft -f of a file that deletes the table and adds it again
+    Nft,
+}
+
+/// What the node gets meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Traffic {
+    /// Datagrams of one flow that the node has answered
+    Established,
+    /// A new flow with each datagram, to a public port
+    New,
+    /// A new flow with each datagram, to a port for nodes of one role
+    Role,
+    /// A new flow with each datagram, to a port that nobody may use
+    Forbidden,
+    /// New TCP connections to a public port
+    Tcp,
 }
 
 /// Where a host's files are.

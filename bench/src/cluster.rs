@@ -42,6 +42,11 @@ impl Cluster {
         };
         Cluster { others: (0..nodes).map(node).collect() }
     }
+
+    /// The nodes with that role.
+    pub(crate) fn with_role(&self, role: usize) -> impl Iterator<Item = &Node> {
+        self.others.iter().filter(move |node| node.roles.contains(&role))
+    }
 }
 
 impl Node {

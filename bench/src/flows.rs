@@ -4,11 +4,11 @@
 use crate::Outcome;
 use crate::cli::{Cli, Place};
 use crate::cluster::{Cluster, FRIEND4, FRIEND6, Node, STRANGER4, STRANGER6, me};
-use crate::machine;
+use crate::{machine, world};
 use crate::peers::Peer;
 use crate::policy::{Other, Proto, admits, reaches};
 use crate::side::{Side, Who};
-use rolewall_lab::{Host, HostSpec, Lab, Listen, Outcome as Seen, Probe};
+use rolewall_lab::{Host, Listen, Outcome as Seen, Probe};
 use std::net::IpAddr;
 
 /// Ports that are asked for: each that the policy names, ends of ranges, and some that it does not name.
@@ -41,10 +41,11 @@ pub(crate) fn compare(cli: &Cli, peers: &[Peer]) -> Outcome<()> {
 }
 
 fn judged_by(cli: &Cli, who: Who, cluster: &Cluster) -> Outcome<(usize, Vec<String>)> {
-    let lab = lab(cluster)?;
-    let (node, others) = (lab.host(me::NAME)?, lab.host("others")?);
+    let lab = world::wire(&cluster.others)?;
+    let (node, others) = (lab.host(me::NAME)?, lab.host(world::OTHERS)?);
     Side::set_up(cli, who, node, cluster, Place::Tmpfs)?.load()?;
-    let _serving = [node, others].map(|host| host.serve(Listen::new().tcp(TCP).udp(UDP)));
+    let serve = |host: &Host| host.serve(Listen::new().tcp(TCP).udp(UDP));
+    let _serving = (serve(node)?, serve(others)?);
     let (inward, outward) = asked(cluster);
     let mut wrong = disagreements(others, &inward)?;
     wrong.extend(disagreements(node, &outward)?);
@@ -56,34 +57,6 @@ fn disagreements(host: &Host, asked: &[Asked]) -> Outcome<Vec<String>> {
     let seen = host.probe_all(&probes)?;
     let differs = asked.iter().zip(seen).filter(|(a, seen)| a.allowed != (*seen == Seen::Open));
     Ok(differs.map(|(a, seen)| format!("{}: {seen}, allowed: {}", a.says, a.allowed)).collect())
-}
-
-/// The node, and one host with everybody else's addresses.
-fn lab(cluster: &Cluster) -> Outcome<Lab> {
-    let mine = [
-        format!("{}/16", me::IPV4),
-        format!("{}/64", me::IPV6),
-        format!("{}/24", me::PUBLIC4),
-        format!("{}/64", me::PUBLIC6),
-    ];
-    let private = cluster.others.iter().flat_map(|n| [format!("{}/16", n.ipv4), format!("{}/64", n.ipv6)]);
-    let outside = [
-        format!("{STRANGER4}/24"),
-        format!("{STRANGER6}/48"),
-        format!("{FRIEND4}/24"),
-        format!("{FRIEND6}/64"),
-    ];
-    let theirs: Vec<String> = private.chain(outside).collect();
-    let plugged = |name: &str, addresses: &[String]| {
-        let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
-        HostSpec::new(name).plug("wire", "eth0", &addresses)
-    };
-    let builder = Lab::builder().network("wire").host(plugged(me::NAME, &mine)?);
-    let lab = builder.host(plugged("others", &theirs)?).up()?;
-    for host in lab.hosts() {
-        host.ip("route add 0.0.0.0/0 dev eth0\nroute add ::/0 dev eth0\n")?;
-    }
-    Ok(lab)
 }
 
 fn asked(cluster: &Cluster) -> (Vec<Asked>, Vec<Asked>) {

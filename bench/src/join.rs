@@ -141,6 +141,9 @@ impl Alone {
             nft.commit_bytes(&add)?;
             alone.wall_s.push(started.elapsed().as_secs_f64());
             alone.cpu_s.push(thread_cpu_s() - cpu);
+            if nft.find_elements(&id, &set, &element)?.is_empty() {
+                return Err("an element that was added is not in its set".into());
+            }
             nft.commit_bytes(&delete)?;
         }
         Ok(alone)

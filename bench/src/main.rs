@@ -13,9 +13,12 @@ mod machine;
 mod ours;
 mod peers;
 mod policy;
+mod replace;
 mod report;
 mod side;
 mod stats;
+mod swap;
+mod world;
 
 use clap::Parser;
 use cli::{Cli, Command};
@@ -33,6 +36,7 @@ fn main() -> ExitCode {
     let done = machine::ready(&cli).and_then(|()| match &cli.command {
         Command::Apply(options) => apply::run(&cli, options),
         Command::Join(options) => join::run(&cli, options),
+        Command::Replace(options) => replace::run(&cli, options),
         Command::Files(options) => side::write_all(options),
     });
     match done {

@@ -88,7 +88,8 @@ impl Host {
         self.namespace.run(work)
     }
 
-    /// Runs commands of `ip`, one a line, in the host: take a link down, add an address or a route.
+    /// Runs commands of `ip`, one a line, in the host: take a link down, add an address or a route. An IPv6
+    /// address wants `nodad`, and answers its neighbours some milliseconds later.
     pub fn ip(&self, commands: &str) -> Result<(), IpError> {
         ip::finish_all(vec![ip::start(self.place(), &self.namespace, commands.to_owned())?]).map(drop)
     }

@@ -20,7 +20,9 @@
 //! Namespaces have no names; descriptors of this process hold them. The processes of a host live in a PID
 //! namespace whose first process reads a pipe of ours; when this process ends, by SIGKILL too, the pipe
 //! closes, that process ends, and Linux kills the rest. A host's files are a tmpfs in the host's own mount
-//! namespace. The machine's own interfaces, rules, sysctls, `/run` and `/etc` are not written to.
+//! namespace. The machine's own interfaces, rules, sysctls, `/run` and `/etc` are not written to. What
+//! does stay is the kernel log's lines on the ports of bridges, and a raised soft limit of descriptors in
+//! this process.
 //!
 //! # What it needs
 //! Root (CAP_SYS_ADMIN and CAP_NET_ADMIN), `ip` of iproute2, `sh` and `mount`; for [`Sshd`]

@@ -199,6 +199,9 @@ pub(crate) struct DrillArgs {
     /// How long the test mode of the story lasts, in seconds
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(10..=120))]
     pub(crate) window: u64,
+    /// Be a process of the drill instead: NAME=tcp/22,udp/5060 listens on these ports under that name
+    #[arg(long, hide = true, value_name = "PART")]
+    pub(crate) stand_in: Option<String>,
 }
 
 /// `rolewall init`

@@ -28,6 +28,11 @@ impl Firewall {
         Ok(Firewall { nft: Nft::open()?, id: table_id() })
     }
 
+    /// Ends the conversation; what was deleted in it Linux frees in its own time.
+    pub(crate) fn leave(self) {
+        self.nft.leave();
+    }
+
     /// What the kernel holds of ours; none if there is no such table.
     pub(crate) fn look(&mut self) -> Result<Option<Seen>, Failure> {
         let Some(mut outline) = self.nft.read_outline(&self.id)? else { return Ok(None) };

@@ -47,6 +47,23 @@ pub(crate) fn append(store: &Store, revision: Revision, event: &Event) -> Result
     written.map_err(|e| file_failure("write", &path, &e))
 }
 
+/// How long the journal is, in bytes.
+pub(crate) fn length(store: &Store, revision: Revision) -> u64 {
+    fs::metadata(path(store, revision)).map_or(0, |meta| meta.len())
+}
+
+/// Takes back what was appended since the journal was so long: the kernel refused it. The opposite event
+/// would not do, for it would also take away what was there before.
+pub(crate) fn cut_back(store: &Store, revision: Revision, length: u64) -> Result<(), Failure> {
+    let path = path(store, revision);
+    let opened = OpenOptions::new().write(true).open(&path);
+    let cut = match opened {
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
+        opened => opened.and_then(|file| file.set_len(length).and_then(|()| file.sync_data())),
+    };
+    cut.map_err(|e| file_failure("write", &path, &e))
+}
+
 /// The events since a revision was confirmed.
 pub(crate) fn events(store: &Store, revision: Revision) -> Result<Vec<Event>, Failure> {
     let path = path(store, revision);

@@ -19,7 +19,7 @@ use clap::{CommandFactory, Parser};
 use cli::{Cli, Command, NodeCommand, PlanFormat};
 use commands::confirm::SameSession;
 use commands::{
-    apply, confirm, detect, diff, explain, init, json, node, plan, print, revert, status, switch,
+    apply, confirm, detect, diff, drill, explain, init, json, node, plan, print, revert, status, switch,
     voipnow_firewall,
 };
 use failure::Failure;
@@ -133,7 +133,7 @@ fn dispatch(host: &Host, cli: Cli) -> Result<u8, Failure> {
             );
             say(as_json, &json!({"revision": changed.revision.0, "elements": changed.elements}), &text)?;
         }
-        Command::Drill(_) => {}
+        Command::Drill(arguments) => return drill::drill(&arguments, as_json),
         Command::Init(arguments) => print!("{}", init::init(host, arguments.print)?),
         Command::Boot => match switch::boot(host)? {
             Some(revision) => eprintln!("revision {revision} is in force"),

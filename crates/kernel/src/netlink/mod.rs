@@ -3,6 +3,7 @@
 
 mod attribute;
 mod error;
+mod leave;
 mod message;
 mod reply;
 mod socket;

@@ -3,7 +3,7 @@
 
 use super::wire::{F_DUMP, F_DUMP_INTR, F_REQUEST, NLMSG_DONE};
 use super::{Header, Message, Messages, NetlinkError, Writer};
-use rustix::fd::{AsRawFd, OwnedFd};
+use rustix::fd::{AsFd, AsRawFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType, sockopt};
 use std::io;
@@ -55,6 +55,11 @@ impl Socket {
         let wait = Some(Duration::from_secs(ANSWER_S));
         sockopt::set_socket_timeout(&fd, sockopt::Timeout::Recv, wait).map_err(open)?;
         Ok(Socket { fd, seq: 0, buffer: vec![0; DATAGRAM_BYTES], send_buffer_bytes: 0 })
+    }
+
+    /// Lets Linux close it when it likes: see [`super::leave`].
+    pub(crate) fn leave(self) {
+        super::leave::leave(self.fd.as_fd());
     }
 
     /// Sends bytes as one datagram, whatever their size.

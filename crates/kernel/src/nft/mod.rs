@@ -47,4 +47,10 @@ impl Nft {
         let socket = socket.map_err(|e| NftError::exchange("opening nf_tables", e))?;
         Ok(Nft { socket })
     }
+
+    /// Ends the conversation without waiting for Linux to free what was deleted in it. Dropping waits, and is
+    /// right where a table with the owner flag must be gone at once.
+    pub fn leave(self) {
+        self.socket.leave();
+    }
 }

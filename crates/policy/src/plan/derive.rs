@@ -231,7 +231,8 @@ impl<'a> Deriving<'a> {
         }
         for ports in elsewhere {
             let there = |n: &&Node| n.ports.get(&role.name) == Some(&ports);
-            let zone = self.node_zone(named(&ports), |o| o.with_ports().filter(there).collect());
+            let zone =
+                self.node_zone(named(&ports), |o| o.on_own_ports.iter().copied().filter(there).collect());
             zones.push((zone, ports));
         }
         zones
@@ -241,7 +242,7 @@ impl<'a> Deriving<'a> {
         if position > 0 {
             return Vec::new();
         }
-        let others = self.others.with_ports();
+        let others = self.others.on_own_ports.iter();
         let mut ports: Vec<Vec<PortRange>> =
             others.filter_map(|n| n.ports.get(&role.name)).cloned().collect();
         ports.sort();
@@ -332,10 +333,6 @@ impl<'a> Others<'a> {
 
     fn with(&self, role: &RoleName) -> impl Iterator<Item = &'a Node> {
         self.by_role.get(role).into_iter().flatten().copied()
-    }
-
-    fn with_ports(&self) -> impl Iterator<Item = &'a Node> {
-        self.on_own_ports.iter().copied()
     }
 }
 

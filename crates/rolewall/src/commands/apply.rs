@@ -69,10 +69,12 @@ pub(crate) fn apply(host: &Host, arguments: &ApplyArgs) -> Result<Applied, Failu
     let window = inputs.settings.test_window;
     drop(inputs);
     let mut applying = Applying { host, stand, plan: &plan, arguments, nodes };
-    if let Some(applied) = applying.within_what_is_confirmed()? {
-        return Ok(applied);
-    }
-    applying.new_revision(window)
+    let applied = match applying.within_what_is_confirmed()? {
+        Some(applied) => applied,
+        None => applying.new_revision(window)?,
+    };
+    applying.stand.firewall.leave();
+    Ok(applied)
 }
 
 /// Where this host stands before the change.

@@ -5,6 +5,7 @@ pub(crate) mod apply;
 pub(crate) mod confirm;
 pub(crate) mod detect;
 pub(crate) mod diff;
+pub(crate) mod drill;
 pub(crate) mod explain;
 pub(crate) mod init;
 pub(crate) mod node;

@@ -48,13 +48,15 @@ pub(crate) fn add(host: &Host, name: &str, private: &[IpAddr], roles: &[String])
     let elements = elements_in(&sets, revision, labels, private);
     let event = Event { node: name.0.clone(), way: Way::Joined, elements };
     write_drop_in(&file, &name, private, &roles)?;
+    let length = joined::length(&store, revision);
     let journalled = joined::append(&store, revision, &event);
     if let Err(failure) = journalled.and_then(|()| commit(&mut firewall, &sets, &event)) {
         let _ = fs::remove_file(&file);
-        joined::append(&store, revision, &Event { way: Way::Left, ..event })?;
+        joined::cut_back(&store, revision, length)?;
         return Err(failure);
     }
     verify(&mut firewall, &sets, &event)?;
+    firewall.leave();
     Ok(Changed { revision, elements: event.elements.len(), file })
 }
 
@@ -79,6 +81,7 @@ pub(crate) fn remove(host: &Host, name: &str) -> Result<Changed, Failure> {
     verify(&mut firewall, &sets, &event)?;
     joined::append(&store, revision, &event)?;
     fs::remove_file(&file).map_err(|e| file_failure("remove", &file, &e))?;
+    firewall.leave();
     Ok(Changed { revision, elements: event.elements.len(), file })
 }
 

@@ -43,6 +43,16 @@ pub(crate) fn ruleset_with_handles(host: &Host) -> String {
     nft(host, &["--stateless", "--handle", "list", "ruleset"])
 }
 
+/// A listing of tables with their objects in order of their names: in which order chains were made is no
+/// part of what they do.
+pub(crate) fn sorted(listing: &str) -> Vec<String> {
+    let mut objects: Vec<String> =
+        listing.split("\n\n").map(|o| o.trim_end_matches(['\n', '}']).to_owned()).collect();
+    objects.iter_mut().for_each(|o| *o = o.replace("table inet rolewall {\n", ""));
+    objects.sort();
+    objects
+}
+
 /// What nft prints for these arguments.
 pub(crate) fn nft(host: &Host, arguments: &[&str]) -> String {
     host.command("nft").args(arguments).run().unwrap().ok().unwrap()

@@ -9,6 +9,7 @@ use rolewall_lab::{Host, Outcome, Probe};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
+use std::time::Duration;
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +68,10 @@ pub(super) fn questions() -> Vec<Question> {
     ASKED.into_iter().flat_map(each).collect()
 }
 
+/// How long an answer is waited for: a thousand times what it takes here, for a machine that is busy, and less
+/// than the 1 s after which TCP asks again by itself (RFC 6298).
+pub(super) const ANSWER_WITHIN: Duration = Duration::from_millis(500);
+
 /// What came of one question: by IPv4, by IPv6.
 pub(super) type Answer = [Outcome; 2];
 
@@ -94,11 +99,7 @@ pub(super) fn ask_all(cast: &Cast, questions: &[Question]) -> Result<Vec<Answer>
 }
 
 /// Asks the questions at these positions, which are all of one host.
-fn ask_from(
-    cast: &Cast,
-    questions: &[Question],
-    positions: &[usize],
-) -> Result<Vec<(usize, Answer)>, Ended> {
+fn ask_from(cast: &Cast, questions: &[Question], positions: &[usize]) -> Result<Vec<(usize, Answer)>, Ended> {
     let Some(first) = positions.first() else { return Ok(Vec::new()) };
     let mut probes = Vec::new();
     for &position in positions {
@@ -106,7 +107,7 @@ fn ask_from(
         let to = ends(cast.host(question.to)?, question.network)?;
         probes.extend(to.map(|to| probe(question.ask, to)));
     }
-    let outcomes = cast.host(questions[*first].from)?.probe_all(&probes)?;
+    let outcomes = cast.host(questions[*first].from)?.probe_all_within(&probes, ANSWER_WITHIN)?;
     let pairs = outcomes.chunks_exact(2).map(|pair| [pair[0], pair[1]]);
     Ok(positions.iter().copied().zip(pairs).collect())
 }

@@ -78,7 +78,12 @@ impl Cast {
 }
 
 /// Makes networks, hosts, files and what listens.
-pub(super) fn enter(story: &mut Story) -> Result<Cast, Ended> {
+pub(super) fn enter(story: &mut Story, window: Duration) -> Result<Cast, Ended> {
+    story.chapter("The cast: a small cluster in namespaces of its own, from examples/cluster.toml");
+    story.say(
+        "  Nothing of this machine is changed: no interface, no rule, no file. The whole takes some seconds",
+    );
+    story.say(&format!("  more than the {} s for which chapter 7 waits for a deadline.", window.as_secs()));
     let started = Instant::now();
     let inventory = shipped()?;
     let mut builder = Lab::builder().network(PRIVATE).network(PUBLIC);
@@ -153,8 +158,6 @@ fn start(lab: &Lab, host: &str, part: &str) -> Result<Running, Ended> {
 }
 
 fn introduce(story: &mut Story, cast: &Cast, inventory: &Inventory, took: Duration) {
-    story.chapter("The cast: a small cluster in namespaces of its own, from examples/cluster.toml");
-    story.say("  Nothing of this machine is changed: no interface, no rule, no file.");
     for name in NODES {
         let known = inventory.nodes.iter().find(|node| node.name.0 == name);
         let Some(node) = known else { continue };

@@ -6,7 +6,7 @@ use super::cast::{Cast, PRIVATE, PROTECTED};
 use super::ended::Ended;
 use crate::cli::Global;
 use crate::host::Host;
-use crate::inputs::Inputs;
+use crate::inputs::{Inputs, Look};
 use ipnet::IpNet;
 use rolewall_policy::plan::{Permit, Zone};
 use rolewall_policy::{Mode, Network, Plan, Proto};
@@ -30,7 +30,7 @@ impl Plans {
         for name in PROTECTED {
             let files = cast.host(name)?.files_outside()?;
             let host = Host::new(&Global { root: Some(files), files: None, json: false });
-            plans.insert(name, Inputs::read(&host)?.plan()?);
+            plans.insert(name, Inputs::read(&host, Look::AsNeeded)?.plan()?);
         }
         Ok(Plans(plans))
     }

@@ -1,12 +1,12 @@
 //! The first revision: what passes without it, the look ahead, the test, the confirmation.
 //! Not here: mistakes ([`super::mistake`]).
 
-use super::ask::{Answer, ask_all, questions};
-use super::cast::{Cast, DB, OPERATOR, PBX, SIP};
+use super::ask::{ask_all, ends, questions};
+use super::cast::{Cast, DB, OPERATOR, PBX, PUBLIC, SIP, STRANGER};
 use super::ended::Ended;
 use super::expect::Plans;
 use super::program::{Program, show, unexpected};
-use super::session::Session;
+use super::session::{Session, Since};
 use super::story::{Story, ms};
 use super::table::{Show, Table};
 use rolewall_lab::Outcome;
@@ -14,39 +14,51 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// Every question, asked while there is no firewall: all must pass, or what is closed later proves nothing.
-pub(super) fn before(story: &mut Story, cast: &Cast) -> Result<Vec<Answer>, Ended> {
+pub(super) fn before(story: &mut Story, cast: &Cast) -> Result<(), Ended> {
     story.chapter("Before: no firewall; what passes");
     let questions = questions();
     let started = Instant::now();
     let answers = ask_all(cast, &questions)?;
     let took = started.elapsed();
     let mut by_pair: BTreeMap<(&str, &str, &str), Vec<String>> = BTreeMap::new();
-    for question in &questions {
+    for (question, answer) in questions.iter().zip(&answers) {
         let pair = (question.from, question.to, question.network);
-        by_pair.entry(pair).or_default().push(question.ask.to_string());
+        let closed = if answer.iter().all(is_open) { "" } else { " CLOSED" };
+        by_pair.entry(pair).or_default().push(format!("{}{closed}", question.ask));
     }
-    story.say("  from      to                  asked for, by IPv4 and IPv6");
+    story.say(&format!("  {:<10}{:<20}open, by IPv4 and IPv6", "from", "to"));
     for ((from, to, network), asks) in by_pair {
         story.say(&format!("  {from:<10}{:<20}{}", format!("{to} ({network})"), asks.join(" ")));
     }
-    let seen = answers.iter().flatten();
-    let open = seen.clone().filter(|outcome| **outcome == Outcome::Open).count();
+    let open = answers.iter().flatten().filter(|outcome| is_open(outcome)).count();
     let all = answers.len() * 2;
     story.count(all, 0);
-    let claim = format!("all of it passes: {open} of {all} probes ({:.0} ms)", ms(took));
-    story.check(open == all, &claim);
-    Ok(answers)
+    story.check(open == all, &format!("{open} of {all} probes pass ({:.0} ms)", ms(took)));
+    Ok(())
+}
+
+fn is_open(outcome: &Outcome) -> bool {
+    *outcome == Outcome::Open
 }
 
 /// What the program sees of sip1, and what it would do.
 pub(super) fn look(story: &mut Story, cast: &Cast) -> Result<(), Ended> {
     story.chapter("Look first: what is here, and what would be allowed");
     let program = Program::of(cast.host(SIP)?)?;
-    for words in [&["detect"][..], &["plan"]] {
-        let finished = program.done(program.command(words))?;
-        show(story, SIP, words, &finished);
-    }
+    let detected = program.done(program.command(&["detect"]))?;
+    show(story, SIP, &["detect"], &detected);
+    story.say("  (mysqld listens here too, and nothing follows from it: sip1 has no role that serves it)");
+    let planned = program.done(program.command(&["plan"]))?.stdout();
+    story.say(&format!("  {SIP}# rolewall plan   (shortened: what may come in, without who says so)"));
+    story.quote(&shortened(&planned));
     Ok(())
+}
+
+/// A plan without what may go out, and each reason without its source.
+fn shortened(plan: &str) -> String {
+    let lines = plan.lines().take_while(|line| !line.starts_with("out "));
+    let lines = lines.filter(|line| !line.is_empty());
+    lines.map(|line| line.split_once(" [").map_or(line, |(reason, _)| reason)).collect::<Vec<_>>().join("\n")
 }
 
 /// Puts the plans in force: on sip1 as a test, on the others at once. Gives the table that must be there
@@ -55,33 +67,48 @@ pub(super) fn test(
     story: &mut Story,
     cast: &Cast,
     operator: &Session,
-    before: &[Answer],
     window: Duration,
 ) -> Result<Table, Ended> {
     story.chapter("Apply: in test mode on sip1, at once on pbx1 and db1; then the same probes");
     for name in [PBX, DB] {
         let program = Program::of(cast.host(name)?)?;
         let finished = program.done(program.command(&["apply", "--final"]))?;
-        let said = finished.stdout();
         story.say(&format!("  {name}# rolewall apply --final   ({:.0} ms)", ms(finished.took)));
-        story.quote(said.lines().next().unwrap_or_default());
+        story.quote(finished.stdout().lines().next().unwrap_or_default());
     }
     let started = Instant::now();
     apply(story, cast, operator, window)?;
     let table = Table::ask(cast, &Plans::read(cast)?, &questions())?;
     table.tell(story, Show::Every, None);
-    debug_assert_eq!(before.len() * 2, questions().len() * 2);
-    let kept = operator.answers();
-    let since = operator.since(started);
-    story.check(
-        kept,
-        &format!(
-            "the operator's sessions (IPv4 and IPv6) are kept: {} of {} ticks answered since apply began, the slowest in {:.1} ms",
-            since.answered, since.sent, ms(since.slowest)
-        ),
-    );
-    story.figure("session_slowest_tick_ms", ms(since.slowest));
+    session_is_kept(story, operator, started);
+    explain(story, cast)?;
     Ok(table)
+}
+
+fn session_is_kept(story: &mut Story, operator: &Session, started: Instant) {
+    let answers = operator.answers();
+    let Since { sent, answered, slowest } = operator.since(started);
+    let slowest = ms(slowest);
+    let claim = format!(
+        "the operator's sessions over IPv4 and IPv6 are kept: {answered} of {sent} ticks answered since apply \
+         began, the slowest in {slowest:.1} ms"
+    );
+    story.check(answers, &claim);
+    story.figure("session_slowest_tick_ms", slowest);
+}
+
+/// Why the stranger does not get to the database: the first lines.
+fn explain(story: &mut Story, cast: &Cast) -> Result<(), Ended> {
+    const LINES: usize = 3;
+    let from = ends(cast.host(STRANGER)?, PUBLIC)?[0];
+    let to = ends(cast.host(SIP)?, PUBLIC)?[0];
+    let (from, to) = (format!("{from}:40000"), format!("{to}:3306"));
+    let words = ["explain", "in", "tcp", &from, &to, "--iif", "eth0", "--expect", "drop"];
+    let program = Program::of(cast.host(SIP)?)?;
+    let said = program.done(program.command(&words))?.stdout();
+    story.say(&format!("  {SIP}# rolewall {}", words.join(" ")));
+    story.quote(&said.lines().take(LINES).collect::<Vec<_>>().join("\n"));
+    Ok(())
 }
 
 /// `rolewall apply` on sip1, in test mode, in the operator's session.
@@ -121,7 +148,8 @@ pub(super) fn confirm(story: &mut Story, cast: &Cast, operator: &Session) -> Res
     let finished = program.done(program.in_session(&["confirm"], &new.connection))?;
     show(story, SIP, &["confirm"], &finished);
     let (state, revision) = program.stand()?;
-    let claim = format!("taken over a new connection; rolewall status: {state}, revision {}", number(revision));
+    let claim =
+        format!("taken over a new connection; rolewall status: {state}, revision {}", number(revision));
     story.check(state == "confirmed", &claim);
     Ok(revision)
 }

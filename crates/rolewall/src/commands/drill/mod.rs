@@ -20,7 +20,6 @@ mod watch;
 
 use crate::cli::DrillArgs;
 use crate::failure::Failure;
-use cast::Cast;
 use ended::Ended;
 use session::Session;
 use std::time::Duration;
@@ -44,11 +43,11 @@ pub(crate) fn drill(arguments: &DrillArgs, json: bool) -> Result<u8, Failure> {
 
 /// The chapters, in order.
 fn play(story: &mut Story, window: Duration) -> Result<(), Ended> {
-    let cast = cast::enter(story)?;
+    let cast = cast::enter(story, window)?;
     let operator = Session::open(&cast, cast::OPERATOR)?;
-    let before = first::before(story, &cast)?;
+    first::before(story, &cast)?;
     first::look(story, &cast)?;
-    let protected = first::test(story, &cast, &operator, &before, window)?;
+    let protected = first::test(story, &cast, &operator, window)?;
     first::keep(story, &cast, &operator)?;
     mistake::refused(story, &cast, &operator)?;
     mistake::forced(story, &cast, &operator, &protected, window)?;

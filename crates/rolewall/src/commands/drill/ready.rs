@@ -27,9 +27,11 @@ fn own_path() -> String {
 fn missing(error: LabError) -> Failure {
     let help = match &error {
         LabError::Missing { package, .. } => format!("apt-get install {package}"),
-        _ => "root is not enough inside most containers: run it on the machine itself, in a virtual machine, \
+        _ => {
+            "root is not enough inside most containers: run it on the machine itself, in a virtual machine, \
               or in a container with --privileged"
-            .to_owned(),
+                .to_owned()
+        }
     };
     Failure::host(error).help(help)
 }

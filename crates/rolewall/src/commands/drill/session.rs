@@ -31,10 +31,9 @@ impl Session {
             let to = to.ok_or_else(|| Ended::NotAsPlanned(format!("{SIP} has no address of a family")))?;
             Ok::<_, Ended>(client.stream(SocketAddr::new(to, SSH), TICK)?)
         };
-        let streams = [open(server.ipv4(PUBLIC).map(Into::into))?, open(server.ipv6(PUBLIC).map(Into::into))?];
-        let new = connections(cast)?.into_iter().find(|one| one.0.is_ipv4() && !known.contains(one));
-        let (client, server) =
-            new.ok_or_else(|| Ended::NotAsPlanned("Linux does not show a connection just made".to_owned()))?;
+        let streams =
+            [open(server.ipv4(PUBLIC).map(Into::into))?, open(server.ipv6(PUBLIC).map(Into::into))?];
+        let (client, server) = newest(cast, &known)?;
         let connection = format!("{} {} {} {}", client.ip(), client.port(), server.ip(), server.port());
         Ok(Session { streams, connection })
     }
@@ -84,6 +83,22 @@ pub(super) fn told(stream: &Conversation) -> (Ticks, Instant) {
     let ticks = stream.ticks();
     let started = Instant::now() - ticks.elapsed;
     (ticks, started)
+}
+
+/// The IPv4 connection that was not known: the handshake ends at the client a moment before the server.
+fn newest(
+    cast: &Cast,
+    known: &BTreeSet<(SocketAddr, SocketAddr)>,
+) -> Result<(SocketAddr, SocketAddr), Ended> {
+    let until = Instant::now() + Duration::from_secs(1);
+    loop {
+        let new = connections(cast)?.into_iter().find(|one| one.0.is_ipv4() && !known.contains(one));
+        match new {
+            Some(new) => return Ok(new),
+            None if Instant::now() < until => std::thread::sleep(Duration::from_millis(5)),
+            None => return Err(Ended::NotAsPlanned("Linux does not show a connection just made".to_owned())),
+        }
+    }
 }
 
 /// Connections to sip1's ssh port, client first, as Linux shows them inside.

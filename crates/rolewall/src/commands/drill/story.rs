@@ -127,14 +127,12 @@ impl Story {
 
     fn last_line(&self, took: Duration) -> String {
         let Summary { checks, probes, broken, .. } = &self.summary;
-        let verdict = match broken.len() {
-            0 => "drill: all as planned".to_owned(),
-            wrong => format!("drill: {wrong} NOT as planned"),
-        };
-        format!(
-            "{verdict}: {checks} checks, {probes} probes with real packets, {:.1} s; nothing is left behind",
-            took.as_secs_f64()
-        )
+        let figures =
+            format!("{checks} checks, {probes} probes with real packets, {:.1} s", took.as_secs_f64());
+        match broken.len() {
+            0 => format!("drill: all as planned: {figures}; nothing is left behind"),
+            wrong => format!("drill: {wrong} NOT as planned: {figures}"),
+        }
     }
 
     fn bold(&self, text: &str) -> String {

@@ -45,17 +45,17 @@ impl Row {
         let to = format!("{to} {ask} ({network})");
         let [v4, v6] = self.answer;
         let seen = if v4 == v6 { v4.to_string() } else { format!("{v4} / {v6}") };
-        format!("{from:<10}{to:<27}{:<38}{seen}", expected(&self.fates))
+        format!("{from:<10}{to:<27}{:<41}{seen}", expected(&self.fates))
     }
 }
 
-/// One word where both families have one fate.
+/// One word where both families have one fate, else IPv4 / IPv6.
 fn expected([v4, v6]: &[Fate; 2]) -> String {
     let word = |fate: &Fate| if fate.passes { "open" } else { "closed" };
-    if v4.passes == v6.passes {
-        return format!("{:<8}{}", word(v4), v4.why);
-    }
-    format!("{} by IPv4 ({}), {} by IPv6", word(v4), v4.why, word(v6))
+    let words =
+        if v4.passes == v6.passes { word(v4).to_owned() } else { format!("{} / {}", word(v4), word(v6)) };
+    let why = if v4.why == v6.why { v4.why.clone() } else { format!("{} / {}", v4.why, v6.why) };
+    format!("{words:<15}{why}")
 }
 
 impl Table {
@@ -76,7 +76,7 @@ impl Table {
         let shown: Vec<&Row> =
             self.rows.iter().filter(|row| show == Show::Every || self.is_news(row, before)).collect();
         if !shown.is_empty() {
-            story.say("  from      to                         expected by plan                      seen (IPv4 / IPv6)");
+            story.say(&format!("  {:<10}{:<27}{:<41}seen (IPv4 / IPv6)", "from", "to", "expected by plan"));
             shown.iter().for_each(|row| story.say(&format!("  {}", row.text())));
         }
         let probes = self.rows.len() * 2;
