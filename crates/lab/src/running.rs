@@ -163,6 +163,10 @@ impl Capture {
 
 /// The exit status, or nothing if `timeout` passes first.
 fn await_exit(child: &mut Child, timeout: Duration) -> io::Result<Option<ExitStatus>> {
+    // A child that was waited for may have passed its number on.
+    if let Some(status) = child.try_wait()? {
+        return Ok(Some(status));
+    }
     let exit = pidfd_open(Pid::from_child(child), PidfdFlags::empty())?;
     let deadline = Instant::now() + timeout;
     loop {

@@ -85,7 +85,8 @@ impl Firewall {
 
     /// The revision that the base chains lead to, with nothing under test.
     pub(crate) fn confirmed_revision(&mut self) -> Result<Revision, Failure> {
-        match Phase::of(self.look()?.as_ref().map(|s| &s.held)) {
+        let leads = self.nft.read_base_chains(&self.id)?;
+        match Phase::of(Some(&Held::read(&leads))) {
             Phase::Confirmed { revision } => Ok(revision),
             other => {
                 Err(Failure::new(Kind::Refused, format_args!("after confirming, the kernel shows {other:?}")))

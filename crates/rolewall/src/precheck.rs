@@ -55,14 +55,14 @@ impl Live {
     /// Asks Linux for sockets, conntrack's flows and addresses. A kernel without conntrack has none yet.
     pub(crate) fn read() -> Result<Live, Failure> {
         let established = session::established().map_err(Failure::host)?;
-        let addresses = links::addresses().map_err(Failure::host)?;
-        let names: HashMap<u32, String> =
-            links::interfaces().map_err(Failure::host)?.into_iter().map(|l| (l.index, l.name)).collect();
-        let interfaces: HashMap<IpAddr, String> =
-            addresses.into_iter().filter_map(|a| Some((a.address, names.get(&a.index)?.clone()))).collect();
-        let mut live = Live { sessions: session::own(&established), flows: BTreeSet::new(), interfaces };
+        let tracked = conntrack::flows().unwrap_or_default();
+        let mut live = Live { sessions: session::own(&established), ..Live::default() };
+        if live.sessions.is_empty() && established.is_empty() && tracked.is_empty() {
+            return Ok(live);
+        }
+        live.interfaces = interfaces()?;
         live.add_sockets(&established)?;
-        live.add_conntrack();
+        live.add_conntrack(&tracked);
         Ok(live)
     }
 
@@ -82,9 +82,9 @@ impl Live {
         Ok(())
     }
 
-    fn add_conntrack(&mut self) {
-        for flow in conntrack::flows().unwrap_or_default() {
-            let original = flow.original;
+    fn add_conntrack(&mut self, tracked: &[conntrack::TrackedFlow]) {
+        for flow in tracked {
+            let original = &flow.original;
             if original.protocol != UDP {
                 continue;
             }
@@ -119,6 +119,14 @@ impl Live {
             payload: Vec::new(),
         }
     }
+}
+
+/// This host's addresses, each with its interface.
+fn interfaces() -> Result<HashMap<IpAddr, String>, Failure> {
+    let links = links::interfaces().map_err(Failure::host)?;
+    let names: HashMap<u32, String> = links.into_iter().map(|l| (l.index, l.name)).collect();
+    let addresses = links::addresses().map_err(Failure::host)?;
+    Ok(addresses.into_iter().filter_map(|a| Some((a.address, names.get(&a.index)?.clone()))).collect())
 }
 
 /// What a candidate would cut.

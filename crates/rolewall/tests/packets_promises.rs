@@ -1,17 +1,14 @@
-//! What is promised of packets whatever the role: limits, trust, denial, the floor, observation.
-//! Not here: who is a client of which role (`packets_roles`).
+//! What is promised of packets whatever the role: limits, trust, denial, observation.
+//! Not here: who is a client of which role (`packets_roles`), and ICMP (`packets_floor`).
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod support;
 
 use rolewall_lab::{Conversation, Host, HostSpec, Lab, Listen, Outcome, Packet, Probe};
-use std::io::{Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 use support::program::Program;
-use support::scene::{
-    CLOSED, OPEN, Who, cluster, hosts, node_for, ping, scene, scene_with, settings, tcp, udp,
-};
+use support::scene::{CLOSED, OPEN, Who, cluster, hosts, node_for, scene, scene_with, settings, tcp, udp};
 use support::{can_run, ip, nft};
 
 const SOON: Duration = Duration::from_secs(10);
@@ -130,7 +127,7 @@ fn a_source_beyond_the_limit_of_jabber_is_refused_and_another_still_gets_in() {
             "2001:db8:51::1/64",
         ],
     );
-    let lab = scene_with(vec![more.unwrap()]);
+    let lab = scene_with(&[], vec![more.unwrap()]);
     let limit = "[limits]\nxmpp-client = { new_per_second = 1, burst = 5 }";
     become_roles(&lab, &["jabber"], "", limit);
     let (node, phones) = (hosts(&lab).0, lab.host("phones").unwrap());
@@ -206,7 +203,7 @@ fn a_program_of_the_node_learns_at_once_that_it_was_refused() {
         let connect =
             || TcpStream::connect_timeout(&SocketAddr::new(to, 8080), Duration::from_secs(20)).is_err();
         assert!(node.in_namespace(connect).unwrap());
-        assert!(started.elapsed() < Duration::from_secs(10), "{to}: {:?}", started.elapsed());
+        assert!(started.elapsed() < Duration::from_secs(5), "{to}: {:?}", started.elapsed());
     }
 }
 
@@ -251,47 +248,6 @@ fn established_flows_of_clients_survive_a_change_of_roles() {
     assert_eq!((tcp(&lab, Who::Stranger, 443), tcp(&lab, Who::Stranger, 5060)), (CLOSED, OPEN));
     assert!(flows.iter().all(|c| c.answers_within(SOON)));
     assert!(flows.into_iter().all(|c| c.stop().ended.is_none()));
-}
-
-#[test]
-fn ping_is_answered_to_everybody_within_a_rate() {
-    if !can_run() {
-        return;
-    }
-    let lab = confirmed(&["sql"], "", "");
-    for who in [Who::Stranger, Who::Unknown, Who::Node("web"), Who::Trusted] {
-        assert_eq!(ping(&lab, who), OPEN, "{who:?}");
-    }
-    let flood = vec![Probe::ping(ip("192.0.2.1")).from(ip("192.0.2.99")); 1000];
-    let answered = hosts(&lab).2.probe_all(&flood).unwrap();
-    let answered = answered.into_iter().filter(|o| *o == Outcome::Open).count();
-    assert!((50..700).contains(&answered), "{answered} of 1000");
-}
-
-#[test]
-fn neighbours_are_found_again_after_their_tables_were_flushed() {
-    if !can_run() {
-        return;
-    }
-    let lab = confirmed(&["web", "sql"], "", "[mode]\nin = \"enforce\"\nout = \"enforce\"");
-    let (node, inside, outside) = hosts(&lab);
-    let _served = [node, inside, outside].map(|host| host.serve(Listen::new().tcp([443, 3306])).unwrap());
-    let flush = || {
-        for host in [node, inside, outside] {
-            let devices: &[&str] = if host.name() == "node" { &["eth0", "eth1"] } else { &["eth0"] };
-            for device in devices {
-                host.command("ip").args(["neigh", "flush", "dev", device]).run().unwrap().ok().unwrap();
-            }
-        }
-    };
-    flush();
-    assert_eq!(tcp(&lab, Who::Node("web"), 3306), OPEN);
-    assert_eq!(tcp(&lab, Who::Stranger, 443), OPEN);
-    flush();
-    let out = node.probe_all(&Who::Node("sql").addresses().map(|to| Probe::tcp(to, 3306))).unwrap();
-    assert_eq!(out, OPEN);
-    let out = node.probe_all(&Who::Stranger.addresses().map(|to| Probe::tcp(to, 443))).unwrap();
-    assert_eq!(out, OPEN);
 }
 
 #[test]

@@ -62,6 +62,21 @@ impl Nft {
         self.consistently(&format!("reading table {id}"), |nft| nft.table_once(id, Elements::All))
     }
 
+    /// A table's base chains with their rules, and nothing else of it. Sets that a rule has of its own are
+    /// named, not read.
+    pub fn read_base_chains(&mut self, id: &TableId) -> Result<Table, NftError> {
+        self.consistently(&format!("reading the base chains of table {id}"), |nft| {
+            let mut table = Table::new(id.family, &id.name);
+            table.chains = nft.chains_once(id)?;
+            table.chains.retain(|c| c.base.is_some());
+            for chain in &mut table.chains {
+                let rules = nft.rules_of_once(id, Some(&chain.name), &mut BTreeMap::new())?;
+                chain.rules = rules.into_iter().map(|r| r.rule).collect();
+            }
+            Ok(table)
+        })
+    }
+
     /// A table without the elements of its named sets; those of anonymous sets are there.
     pub fn read_outline(&mut self, id: &TableId) -> Result<Option<Table>, NftError> {
         let doing = format!("reading the outline of table {id}");
@@ -200,10 +215,23 @@ impl Nft {
         id: &TableId,
         anonymous: &mut BTreeMap<String, Set>,
     ) -> Result<Vec<DecodedRule>, NftError> {
+        self.rules_of_once(id, None, anonymous)
+    }
+
+    /// The same of one chain, or of all.
+    fn rules_of_once(
+        &mut self,
+        id: &TableId,
+        only: Option<&str>,
+        anonymous: &mut BTreeMap<String, Set>,
+    ) -> Result<Vec<DecodedRule>, NftError> {
         let doing = format!("reading the rules of table {id}");
         let fill = |w: &mut Writer| {
             w.fixed(&nfgenmsg(family_code(id.family), 0));
             w.string(wire::rule::TABLE, &id.name);
+            if let Some(chain) = only {
+                w.string(wire::rule::CHAIN, chain);
+            }
         };
         let mut resolve = |name: String, _| match anonymous.remove(&name) {
             Some(set) => SetRef::Anonymous(Box::new(set)),
@@ -215,7 +243,8 @@ impl Nft {
             let (table, _) = decode::rule_place(bytes)?;
             if table == id.name { decode::rule(bytes, &mut resolve).map(Some) } else { Some(None) }
         })?;
-        Ok(rules.into_iter().flatten().collect())
+        let is_wanted = |r: &DecodedRule| only.is_none_or(|chain| r.chain == chain);
+        Ok(rules.into_iter().flatten().filter(is_wanted).collect())
     }
 }
 

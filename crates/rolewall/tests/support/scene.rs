@@ -77,11 +77,11 @@ pub(crate) fn node_for(who: Who, family: IpAddr) -> IpAddr {
 
 /// The lab.
 pub(crate) fn scene() -> Lab {
-    scene_with(Vec::new())
+    scene_with(&[], Vec::new())
 }
 
-/// The lab with more hosts. The networks are `private` and `public`.
-pub(crate) fn scene_with(more: Vec<HostSpec>) -> Lab {
+/// The lab with more hosts, and more networks than `private` and `public`.
+pub(crate) fn scene_with(networks: &[&str], more: Vec<HostSpec>) -> Lab {
     let node = HostSpec::new("node")
         .plug("private", "eth0", &["10.20.0.1/16", "fd20::1/48"])
         .and_then(|node| node.plug("public", "eth1", &["192.0.2.1/24", "2001:db8::1/64"]));
@@ -105,6 +105,7 @@ pub(crate) fn scene_with(more: Vec<HostSpec>) -> Lab {
         .host(node.unwrap())
         .host(plugged("inside", "private", &crowd(true)))
         .host(plugged("outside", "public", &crowd(false)));
+    let builder = networks.iter().fold(builder, |builder, network| builder.network(network));
     let lab = more.into_iter().fold(builder, |builder, host| builder.host(host)).up().unwrap();
     lab.host("node").unwrap().ip("route add default dev eth1\nroute add ::/0 dev eth1\n").unwrap();
     lab.host("outside").unwrap().ip("route add default dev eth0\nroute add ::/0 dev eth0\n").unwrap();

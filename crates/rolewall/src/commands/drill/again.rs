@@ -39,7 +39,8 @@ pub(super) fn repair(
         return Err(unexpected(&difference));
     }
     show(story, SIP, &["diff"], &difference);
-    apply(story, cast, operator, window)?;
+    let took = apply(story, cast, operator, window)?;
+    story.figure("apply_again_ms", ms(took));
     let after = Table::ask(cast, &Plans::read(cast)?, &questions())?;
     after.tell(story, Show::Changed, Some(&before));
     story.check(after.differs_from(&before) > 0, "what diff announced is seen on the wire");

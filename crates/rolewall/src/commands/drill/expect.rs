@@ -102,7 +102,7 @@ fn outbound(plan: &Plan, ask: Ask, to: IpAddr) -> Fate {
 
 fn by_permit(permit: Option<&Permit>, mode: Mode) -> Fate {
     match (permit, mode) {
-        (Some(permit), _) => passes(&format!("{} {}: {}", permit.why.role, permit.why.service, permit.zone)),
+        (Some(permit), _) => passes(&format!("{}: {}", permit.why.service, permit.zone)),
         (None, Mode::Observe) => passes("observe mode: only counted"),
         (None, Mode::Enforce) => stopped("no permit"),
     }

@@ -77,7 +77,8 @@ pub(super) fn test(
         story.quote(finished.stdout().lines().next().unwrap_or_default());
     }
     let started = Instant::now();
-    apply(story, cast, operator, window)?;
+    let took = apply(story, cast, operator, window)?;
+    story.figure("apply_first_ms", ms(took));
     let table = Table::ask(cast, &Plans::read(cast)?, &questions())?;
     table.tell(story, Show::Every, None);
     session_is_kept(story, operator, started);
@@ -111,21 +112,20 @@ fn explain(story: &mut Story, cast: &Cast) -> Result<(), Ended> {
     Ok(())
 }
 
-/// `rolewall apply` on sip1, in test mode, in the operator's session.
+/// `rolewall apply` on sip1, in test mode, in the operator's session; how long it took.
 pub(super) fn apply(
     story: &mut Story,
     cast: &Cast,
     operator: &Session,
     window: Duration,
-) -> Result<(), Ended> {
+) -> Result<Duration, Ended> {
     let program = Program::of(cast.host(SIP)?)?;
     let window = format!("{}s", window.as_secs());
     let words = ["apply", "--window", &window];
     let finished = program.done(program.in_session(&words, &operator.connection))?;
     show(story, SIP, &words, &finished);
     story.say(&format!("    ({:.0} ms from start to end of the command)", ms(finished.took)));
-    story.figure("apply_ms", ms(finished.took));
-    Ok(())
+    Ok(finished.took)
 }
 
 /// Confirms: refused over the session that apply ran over, taken over a new one.

@@ -15,10 +15,13 @@ use super::watch;
 use crate::firewall::Firewall;
 use crate::host::{CLUSTER, SETTINGS};
 use rolewall_control::{Phase, Revision};
-use rolewall_lab::{Finished, HostCommand};
+use rolewall_lab::{Finished, HostCommand, Running};
 use rustix::process::Signal;
 use std::os::unix::process::ExitStatusExt;
 use std::time::{Duration, Instant};
+
+/// Far more than it takes; then it is waited for in vain.
+const HELD_WITHIN: Duration = Duration::from_secs(20);
 
 /// The colleague's networks, typed over the operator's own instead of beside them.
 const ADMIN_TYPED_OVER: &str = r#"["198.51.100.16/28", "2001:db8:b::/64"]"#;
@@ -98,12 +101,13 @@ pub(super) struct Killed {
 
 /// Runs a command line, and kills it as soon as the kernel shows a candidate in force.
 fn kill_once_held(cast: &Cast, command: HostCommand<'_>) -> Result<Killed, Ended> {
-    /// Far more than it takes; then it is waited for in vain.
-    const HELD_WITHIN: Duration = Duration::from_secs(20);
     let mut firewall = cast.host(SIP)?.in_namespace(Firewall::open)??;
+    let mut generation = firewall.nft.generation()?;
     let mut running = command.spawn()?;
-    let started = Instant::now();
     loop {
+        generation = changed(&mut firewall, &mut running, generation)?;
+        // Held still, so that it cannot end while the kernel is asked.
+        running.signal(Signal::STOP)?;
         let asked = Instant::now();
         let seen = firewall.look()?;
         let held = Instant::now();
@@ -114,8 +118,24 @@ fn kill_once_held(cast: &Cast, command: HostCommand<'_>) -> Result<Killed, Ended
             let deadline = asked + (held - asked) / 2 + Duration::from_millis(remaining_ms);
             return Ok(Killed { candidate, held, deadline, signal, finished });
         }
-        if !running.is_alive() || started.elapsed() > HELD_WITHIN {
-            return Err(unexpected(&running.wait(Duration::ZERO)?));
+        running.signal(Signal::CONT)?;
+    }
+}
+
+/// Waits until the kernel's rulesets are of another generation: somebody has committed something.
+fn changed(firewall: &mut Firewall, running: &mut Running, known: u32) -> Result<u32, Ended> {
+    let until = Instant::now() + HELD_WITHIN;
+    loop {
+        let is_alive = running.is_alive();
+        let now = firewall.nft.generation()?;
+        if now != known {
+            return Ok(now);
+        }
+        if !is_alive || Instant::now() > until {
+            let (said, why) = (running.stdout(), running.stderr());
+            return Err(Ended::NotAsPlanned(format!(
+                "apply --force changed nothing in the kernel:\n{said}{why}"
+            )));
         }
     }
 }

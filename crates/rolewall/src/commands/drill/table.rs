@@ -45,7 +45,7 @@ impl Row {
         let to = format!("{to} {ask} ({network})");
         let [v4, v6] = self.answer;
         let seen = if v4 == v6 { v4.to_string() } else { format!("{v4} / {v6}") };
-        format!("{from:<10}{to:<27}{:<41}{seen}", expected(&self.fates))
+        format!("{from:<10}{to:<27}{:<45}{seen}", expected(&self.fates))
     }
 }
 
@@ -76,7 +76,7 @@ impl Table {
         let shown: Vec<&Row> =
             self.rows.iter().filter(|row| show == Show::Every || self.is_news(row, before)).collect();
         if !shown.is_empty() {
-            story.say(&format!("  {:<10}{:<27}{:<41}seen (IPv4 / IPv6)", "from", "to", "expected by plan"));
+            story.say(&format!("  {:<10}{:<27}{:<45}seen (IPv4 / IPv6)", "from", "to", "expected by plan"));
             shown.iter().for_each(|row| story.say(&format!("  {}", row.text())));
         }
         let probes = self.rows.len() * 2;
