@@ -21,7 +21,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 pub fn difference(now: &Ruleset, then: &Ruleset, inventory: &Inventory) -> Vec<Opening> {
     let cells = Cells::of(&[now, then]);
     let (before, after) = (Judge::new(now), Judge::new(then));
-    let mut openings = merge::Merge::new(inventory);
+    let mut openings = merge::Merge::new(inventory, cells.interfaces);
     for direction in [Direction::In, Direction::Out] {
         for remote in &cells.remotes {
             for (proto, port) in &cells.ports {

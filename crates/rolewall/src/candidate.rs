@@ -2,7 +2,7 @@
 //! Not here: making one (crate `policy`), and leading packets to it (crate `control`).
 
 use rolewall_control::Held;
-use rolewall_control::frame::base_chain;
+use rolewall_control::frame::{armed, base_chain};
 use rolewall_policy::lower::table_id;
 use rolewall_ruleset::{Generation, Ruleset};
 
@@ -12,6 +12,15 @@ pub(crate) fn in_force(generation: Generation) -> Ruleset {
     let leads = entries.iter().map(|(hook, entry)| base_chain(*hook, None, Some(entry)));
     parts.chains.splice(0..0, leads);
     Ruleset { tables: vec![parts] }
+}
+
+/// The same as the kernel holds it once it is confirmed: with the set by which tests end, empty.
+pub(crate) fn as_confirmed(generation: Generation) -> Ruleset {
+    let mut ruleset = in_force(generation);
+    for table in &mut ruleset.tables {
+        table.sets.insert(0, armed());
+    }
+    ruleset
 }
 
 /// The generation again.

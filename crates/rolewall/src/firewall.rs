@@ -71,11 +71,16 @@ impl Firewall {
         self.commit(&transaction)
     }
 
-    /// The second: what nobody reaches any more goes.
+    /// The second: what nobody reaches any more goes. Where the kernel keeps it, because somebody's own rule
+    /// refers to it, that is no reason to leave the change half done: packets do not meet it.
     pub(crate) fn tidy(&mut self, change: &Change<'_>) -> Result<(), Failure> {
-        match change.tidy() {
-            Some(transaction) => self.commit(&transaction),
-            None => Ok(()),
+        let Some(transaction) = change.tidy() else { return Ok(()) };
+        match self.commit(&transaction) {
+            Err(failure) if failure.kind == Kind::Refused => {
+                eprintln!("warning: chains that no packet reaches any more are still there\n  {failure}");
+                Ok(())
+            }
+            other => other,
         }
     }
 

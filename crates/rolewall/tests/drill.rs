@@ -66,7 +66,7 @@ fn the_whole_story_is_as_planned_and_leaves_nothing() {
 }
 
 fn assert_summary(stdout: &[u8]) {
-    let summary: Value = serde_json::from_slice(stdout).unwrap();
+    let summary: Value = serde_json::from_slice(stdout).expect("one JSON document");
     assert_eq!(summary["holds"], true, "{summary}");
     assert_eq!(summary["broken"], Value::Array(Vec::new()), "{summary}");
     assert_eq!(summary["chapters"].as_array().map(Vec::len), Some(10), "{summary}");
@@ -130,7 +130,8 @@ fn follow(story: impl std::io::Read, at: &str, mark: &str) -> (String, BTreeSet<
 
 /// Reads a story until the line that begins with `at`; the rest is never read.
 fn follow_until(child: &mut Child, at: &str, mark: &str) -> (String, BTreeSet<PathBuf>) {
-    let lines = BufReader::new(child.stdout.as_mut().unwrap()).lines().map_while(Result::ok);
+    let lines =
+        BufReader::new(child.stdout.as_mut().expect("stdout is a pipe")).lines().map_while(Result::ok);
     let text: Vec<String> = lines.take_while(|line| !line.starts_with(at)).collect();
     (text.join("\n"), namespaces_of(&marked(mark)))
 }

@@ -6,7 +6,7 @@ mod support;
 
 use rolewall_lab::{HostSpec, Lab, Listen, Outcome, Packet, Probe};
 use std::io::{Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 use support::program::{PATIENCE, Program};
 use support::scene::{OPEN, Who, cluster, hosts, ping, scene, scene_with, settings, tcp};

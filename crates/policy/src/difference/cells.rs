@@ -11,6 +11,8 @@ pub(super) struct Cells {
     pub(super) remotes: Vec<Remote>,
     /// Protocol, and first and last port.
     pub(super) ports: Vec<(u8, (u16, u16))>,
+    /// How many interfaces remotes are told apart by: those that rules name, and any other.
+    pub(super) interfaces: usize,
 }
 
 /// Addresses that the very same sets and prefixes contain.
@@ -46,7 +48,7 @@ impl Cells {
             table.sets.iter().for_each(|set| looks.set(set));
             table.chains.iter().flat_map(|c| &c.rules).for_each(|rule| looks.rule(rule));
         }
-        Cells { remotes: looks.remotes(), ports: looks.ports() }
+        Cells { remotes: looks.remotes(), ports: looks.ports(), interfaces: looks.interfaces.len() + 1 }
     }
 }
 

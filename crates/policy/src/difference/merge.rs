@@ -31,18 +31,23 @@ pub struct Opening {
     pub remotes: Vec<String>,
 }
 
-type Key = (Way, Direction, u8, Vec<(u16, u16)>);
+type Key = (Way, Direction, u8, Ports);
+
+/// First and last port, merged.
+type Ports = Vec<(u16, u16)>;
 
 /// Cells as they come.
 pub(super) struct Merge<'a> {
     inventory: &'a Inventory,
-    /// For each remote: its ports, by way, direction and protocol.
-    cells: BTreeMap<(Way, Direction, u8, String), Vec<(u16, u16)>>,
+    /// Interfaces that cells are told apart by, "some other" among them.
+    interfaces: usize,
+    /// For each remote: its ports by interface.
+    cells: BTreeMap<(Way, Direction, u8, String), BTreeMap<Option<String>, Ports>>,
 }
 
 impl<'a> Merge<'a> {
-    pub(super) fn new(inventory: &'a Inventory) -> Merge<'a> {
-        Merge { inventory, cells: BTreeMap::new() }
+    pub(super) fn new(inventory: &'a Inventory, interfaces: usize) -> Merge<'a> {
+        Merge { inventory, interfaces, cells: BTreeMap::new() }
     }
 
     pub(super) fn add(
@@ -54,7 +59,8 @@ impl<'a> Merge<'a> {
         port: (u16, u16),
     ) {
         for name in self.names(remote) {
-            let ports = self.cells.entry((way, direction, proto, name)).or_default();
+            let by_interface = self.cells.entry((way, direction, proto, name)).or_default();
+            let ports = by_interface.entry(remote.interface.clone()).or_default();
             match ports.last_mut() {
                 Some(last) if last.1.checked_add(1) == Some(port.0) => last.1 = port.1,
                 _ => ports.push(port),
@@ -63,10 +69,9 @@ impl<'a> Merge<'a> {
     }
 
     fn names(&self, remote: &Remote) -> Vec<String> {
-        let by = remote.interface.as_ref().map(|i| format!(" by {i}")).unwrap_or_default();
         match remote.stretch {
-            Some((first, last)) => vec![format!("{}{by}", stretch(first, last))],
-            None => remote.members.iter().map(|a| format!("{}{by}", self.node(*a))).collect(),
+            Some((first, last)) => vec![stretch(first, last)],
+            None => remote.members.iter().map(|a| self.node(*a)).collect(),
         }
     }
 
@@ -75,11 +80,19 @@ impl<'a> Merge<'a> {
         node.map_or_else(|| address.to_string(), |n| format!("{} ({address})", n.name))
     }
 
-    /// Remotes with the same ports on one line.
+    /// Remotes with the same ports on one line; interfaces are named only where they matter.
     pub(super) fn finish(self) -> Vec<Opening> {
         let mut lines: BTreeMap<Key, Vec<String>> = BTreeMap::new();
-        for ((way, direction, proto, name), ports) in self.cells {
-            lines.entry((way, direction, proto, ports)).or_default().push(name);
+        for ((way, direction, proto, name), by_interface) in self.cells {
+            let first = by_interface.values().next().cloned().unwrap_or_default();
+            if by_interface.len() == self.interfaces && by_interface.values().all(|ports| *ports == first) {
+                lines.entry((way, direction, proto, first)).or_default().push(name);
+                continue;
+            }
+            for (interface, ports) in by_interface {
+                let by = interface.map_or("another interface".to_owned(), |i| i);
+                lines.entry((way, direction, proto, ports)).or_default().push(format!("{name} by {by}"));
+            }
         }
         let opening =
             |((way, direction, proto, ports), remotes)| Opening { way, direction, proto, ports, remotes };

@@ -1,7 +1,7 @@
 //! `rolewall plan`: what a node allows and why, as text, as JSON, or as a file for nft.
 //! Not here: what the kernel holds.
 
-use crate::candidate::in_force;
+use crate::candidate::as_confirmed;
 use crate::cli::{PlanArgs, PlanFormat};
 use crate::failure::Failure;
 use crate::firewall::Firewall;
@@ -9,7 +9,6 @@ use crate::host::Host;
 use crate::inputs::{Inputs, Look};
 use crate::state::Store;
 use rolewall_control::Revision;
-use rolewall_control::frame;
 use rolewall_policy::plan::{Permit, Plan, Zone};
 use rolewall_policy::settings::Forward;
 use rolewall_policy::{Mode, lower};
@@ -50,11 +49,7 @@ pub(crate) fn next_revision(host: &Host) -> Result<Revision, Failure> {
 
 /// The table as the kernel would hold it once confirmed.
 fn nft(plan: &Plan, revision: Revision) -> String {
-    let mut ruleset = in_force(lower::lower(plan, &revision.prefix()));
-    for table in &mut ruleset.tables {
-        table.sets.insert(0, frame::armed());
-    }
-    text::ruleset(&ruleset)
+    text::ruleset(&as_confirmed(lower::lower(plan, &revision.prefix())))
 }
 
 fn in_words(plan: &Plan) -> String {

@@ -4,7 +4,7 @@
 
 use super::artefact::checksum;
 use super::{Store, write_atomically};
-use crate::candidate::in_force;
+use crate::candidate::as_confirmed;
 use crate::failure::{Failure, file_failure};
 use crate::foreign::Foreign;
 use crate::host::Host;
@@ -44,7 +44,7 @@ pub(crate) fn previous(confirmed: Option<Generation>, foreign: &[Foreign]) -> Re
     }
     match confirmed {
         Some(generation) => {
-            Ok(with_header("nft -f", &format!("{AWAY}{}", text::ruleset(&in_force(generation)))))
+            Ok(with_header("nft -f", &format!("{AWAY}{}", text::ruleset(&as_confirmed(generation)))))
         }
         None => Ok(with_header("nft -f", AWAY)),
     }

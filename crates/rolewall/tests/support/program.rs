@@ -30,7 +30,7 @@ pub(crate) trait Program {
     /// Writes `cluster.toml` and `rolewall.toml`.
     fn configure(&self, cluster: &str, settings: &str);
 
-    /// Every file below the state directory, with its content.
+    /// Every file below the state directory but the lock, with its content.
     fn state(&self) -> BTreeMap<PathBuf, Vec<u8>>;
 }
 
@@ -82,7 +82,9 @@ impl Program for Host {
 
     fn state(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut found = BTreeMap::new();
-        collect(&self.files_outside().unwrap().join("var/lib/rolewall"), &mut found);
+        let directory = self.files_outside().unwrap().join("var/lib/rolewall");
+        collect(&directory, &mut found);
+        found.remove(&directory.join("lock"));
         found
     }
 }

@@ -165,6 +165,29 @@ fn asked(lab: &Lab, who: Who, probe: impl Fn(IpAddr) -> Probe) -> [Outcome; 2] {
     host.probe_all(&probes).unwrap().try_into().unwrap()
 }
 
+/// Those of the TCP ports at which the node answers somebody, by both families alike.
+pub(crate) fn tcp_open(lab: &Lab, who: Who, ports: &[u16]) -> Vec<u16> {
+    open_among(lab, who, ports, Probe::tcp)
+}
+
+/// The same of UDP.
+pub(crate) fn udp_open(lab: &Lab, who: Who, ports: &[u16]) -> Vec<u16> {
+    open_among(lab, who, ports, Probe::udp)
+}
+
+fn open_among(lab: &Lab, who: Who, ports: &[u16], probe: fn(IpAddr, u16) -> Probe) -> Vec<u16> {
+    let (_, inside, outside) = hosts(lab);
+    let host = if who.is_inside() { inside } else { outside };
+    let [v4, v6] = who.addresses().map(|from| {
+        let probes: Vec<_> = ports.iter().map(|port| probe(node_for(who, from), *port).from(from)).collect();
+        let answers = host.probe_all(&probes).unwrap();
+        let open = ports.iter().zip(answers).filter(|(_, outcome)| *outcome == Outcome::Open);
+        open.map(|(port, _)| *port).collect::<Vec<u16>>()
+    });
+    assert_eq!(v4, v6, "the families differ for {who:?}");
+    v4
+}
+
 /// Both families get through.
 pub(crate) const OPEN: [Outcome; 2] = [Outcome::Open; 2];
 /// Neither gets through, and neither is told.

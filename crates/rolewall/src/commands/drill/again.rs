@@ -7,7 +7,7 @@ use super::edit::with_value;
 use super::ended::Ended;
 use super::expect::Plans;
 use super::first::{apply, confirm, number};
-use super::program::{Program, show, unexpected};
+use super::program::{show, unexpected};
 use super::session::Session;
 use super::story::{Story, ms};
 use super::table::{Show, Table};
@@ -29,7 +29,7 @@ pub(super) fn repair(
     window: Duration,
 ) -> Result<Table, Ended> {
     story.chapter("Again, as it was meant: the colleague beside the operator, the stranger's address alone");
-    let (sip, program) = (cast.host(SIP)?, Program::of(cast.host(SIP)?)?);
+    let (sip, program) = (cast.host(SIP)?, cast.program(SIP)?);
     let before = Table::ask(cast, &Plans::read(cast)?, &questions())?;
     story.count(questions().len() * 2, 0);
     sip.write(CLUSTER, with_value(CLUSTER_EXAMPLE, "cluster", "admin", ADMIN_BESIDE)?)?;
@@ -51,7 +51,7 @@ pub(super) fn repair(
 /// A boot, as far as a firewall sees it: the kernel has forgotten every table, and the files are there.
 pub(super) fn boot(story: &mut Story, cast: &Cast, repaired: &Table) -> Result<(), Ended> {
     story.chapter("The next boot: the kernel knows nothing, the last confirmed revision is on disk");
-    let (sip, program) = (cast.host(SIP)?, Program::of(cast.host(SIP)?)?);
+    let (sip, program) = (cast.host(SIP)?, cast.program(SIP)?);
     let before = program.stand()?;
     sip.in_namespace(forget)??;
     let to = ends(sip, PUBLIC)?;

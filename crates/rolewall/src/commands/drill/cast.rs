@@ -3,7 +3,7 @@
 
 use super::edit::with_value;
 use super::ended::Ended;
-use super::program::Program;
+use super::program::{Itself, Program};
 use super::stand_in;
 use super::story::{Story, count_of, ms};
 use crate::failure::{Failure, Kind};
@@ -69,11 +69,17 @@ const LISTEN_WITHIN: Duration = Duration::from_secs(5);
 pub(super) struct Cast {
     _programs: Vec<Running>,
     pub(super) lab: Lab,
+    itself: Itself,
 }
 
 impl Cast {
     pub(super) fn host(&self, name: &str) -> Result<&Host, Ended> {
         Ok(self.lab.host(name)?)
+    }
+
+    /// This program in a node.
+    pub(super) fn program(&self, node: &str) -> Result<Program<'_>, Ended> {
+        Ok(Program::of(self.host(node)?, &self.itself))
     }
 }
 
@@ -85,6 +91,7 @@ pub(super) fn enter(story: &mut Story, window: Duration) -> Result<Cast, Ended> 
     );
     story.say(&format!("  more than the {} s for which chapter 7 waits for a deadline.", window.as_secs()));
     let started = Instant::now();
+    let itself = Itself::open()?;
     let inventory = shipped()?;
     let mut builder = Lab::builder().network(PRIVATE).network(PUBLIC);
     for name in NODES {
@@ -96,10 +103,10 @@ pub(super) fn enter(story: &mut Story, window: Duration) -> Result<Cast, Ended> 
     let lab = builder.up()?;
     route(&lab)?;
     PROTECTED.into_iter().try_for_each(|name| write_files(&lab, name))?;
-    let programs = PROGRAMS.map(|(host, part)| start(&lab, host, part));
+    let programs = PROGRAMS.map(|(host, part)| start(&lab, &itself, host, part));
     let mut programs = programs.into_iter().collect::<Result<Vec<_>, _>>()?;
     programs.iter_mut().try_for_each(|program| program.wait_for(stand_in::READY, LISTEN_WITHIN))?;
-    let cast = Cast { _programs: programs, lab };
+    let cast = Cast { _programs: programs, lab, itself };
     introduce(story, &cast, &inventory, started.elapsed());
     Ok(cast)
 }
@@ -152,8 +159,8 @@ fn write_files(lab: &Lab, name: &str) -> Result<(), Ended> {
     Ok(())
 }
 
-fn start(lab: &Lab, host: &str, part: &str) -> Result<Running, Ended> {
-    let program = Program::of(lab.host(host)?)?;
+fn start(lab: &Lab, itself: &Itself, host: &str, part: &str) -> Result<Running, Ended> {
+    let program = Program::of(lab.host(host)?, itself);
     Ok(program.command(&["drill", "--stand-in", part]).spawn()?)
 }
 

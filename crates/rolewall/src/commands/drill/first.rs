@@ -5,7 +5,7 @@ use super::ask::{ask_all, ends, questions};
 use super::cast::{Cast, DB, OPERATOR, PBX, PUBLIC, SIP, STRANGER};
 use super::ended::Ended;
 use super::expect::Plans;
-use super::program::{Program, show, unexpected};
+use super::program::{show, unexpected};
 use super::session::{Session, Since};
 use super::story::{Story, ms};
 use super::table::{Show, Table};
@@ -44,7 +44,7 @@ fn is_open(outcome: &Outcome) -> bool {
 /// What the program sees of sip1, and what it would do.
 pub(super) fn look(story: &mut Story, cast: &Cast) -> Result<(), Ended> {
     story.chapter("Look first: what is here, and what would be allowed");
-    let program = Program::of(cast.host(SIP)?)?;
+    let program = cast.program(SIP)?;
     let detected = program.done(program.command(&["detect"]))?;
     show(story, SIP, &["detect"], &detected);
     story.say("  (mysqld listens here too, and nothing follows from it: sip1 has no role that serves it)");
@@ -71,7 +71,7 @@ pub(super) fn test(
 ) -> Result<Table, Ended> {
     story.chapter("Apply: in test mode on sip1, at once on pbx1 and db1; then the same probes");
     for name in [PBX, DB] {
-        let program = Program::of(cast.host(name)?)?;
+        let program = cast.program(name)?;
         let finished = program.done(program.command(&["apply", "--final"]))?;
         story.say(&format!("  {name}# rolewall apply --final   ({:.0} ms)", ms(finished.took)));
         story.quote(finished.stdout().lines().next().unwrap_or_default());
@@ -105,7 +105,7 @@ fn explain(story: &mut Story, cast: &Cast) -> Result<(), Ended> {
     let to = ends(cast.host(SIP)?, PUBLIC)?[0];
     let (from, to) = (format!("{from}:40000"), format!("{to}:3306"));
     let words = ["explain", "in", "tcp", &from, &to, "--iif", "eth0", "--expect", "drop"];
-    let program = Program::of(cast.host(SIP)?)?;
+    let program = cast.program(SIP)?;
     let said = program.done(program.command(&words))?.stdout();
     story.say(&format!("  {SIP}# rolewall {}", words.join(" ")));
     story.quote(&said.lines().take(LINES).collect::<Vec<_>>().join("\n"));
@@ -119,7 +119,7 @@ pub(super) fn apply(
     operator: &Session,
     window: Duration,
 ) -> Result<Duration, Ended> {
-    let program = Program::of(cast.host(SIP)?)?;
+    let program = cast.program(SIP)?;
     let window = format!("{}s", window.as_secs());
     let words = ["apply", "--window", &window];
     let finished = program.done(program.in_session(&words, &operator.connection))?;
@@ -137,7 +137,7 @@ pub(super) fn keep(story: &mut Story, cast: &Cast, operator: &Session) -> Result
 
 /// Both confirmations; gives the revision that is confirmed after them.
 pub(super) fn confirm(story: &mut Story, cast: &Cast, operator: &Session) -> Result<Option<u64>, Ended> {
-    let program = Program::of(cast.host(SIP)?)?;
+    let program = cast.program(SIP)?;
     let same = program.in_session(&["confirm"], &operator.connection).run()?;
     show(story, SIP, &["confirm"], &same);
     if same.code() != Some(2) {

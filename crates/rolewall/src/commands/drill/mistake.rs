@@ -7,7 +7,7 @@ use super::edit::with_value;
 use super::ended::Ended;
 use super::expect::Plans;
 use super::first::number;
-use super::program::{Program, show, unexpected};
+use super::program::{show, unexpected};
 use super::session::Session;
 use super::story::{Story, ms};
 use super::table::{Show, Table};
@@ -44,7 +44,7 @@ pub(super) fn refused(story: &mut Story, cast: &Cast, operator: &Session) -> Res
 }
 
 fn refuses(story: &mut Story, cast: &Cast, operator: &Session) -> Result<(), Ended> {
-    let program = Program::of(cast.host(SIP)?)?;
+    let program = cast.program(SIP)?;
     let before = program.stand()?;
     let finished = program.in_session(&["apply"], &operator.connection).run()?;
     show(story, SIP, &["apply"], &finished);
@@ -67,7 +67,7 @@ pub(super) fn forced(
     window: Duration,
 ) -> Result<(), Ended> {
     story.chapter("Forced, and killed: nobody is left to take it back but the kernel");
-    let program = Program::of(cast.host(SIP)?)?;
+    let program = cast.program(SIP)?;
     let before = program.stand()?;
     let window = format!("{}s", window.as_secs());
     let words = ["apply", "--force", "--window", &window];

@@ -3,13 +3,33 @@
 
 use super::ended::Ended;
 use super::story::Story;
+use crate::failure::{Failure, file_failure};
 use rolewall_lab::{Finished, Host, HostCommand};
 use serde_json::Value;
-use std::path::PathBuf;
+use std::fs::File;
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How long a command may take. The slowest here takes a few hundred milliseconds where nothing is optimised.
 const DONE_WITHIN: Duration = Duration::from_secs(20);
+
+/// The file of this program, held open: it is run even where it has been replaced meanwhile, and where a node's
+/// mounts hide its path.
+#[derive(Debug)]
+pub(super) struct Itself(File);
+
+impl Itself {
+    pub(super) fn open() -> Result<Itself, Failure> {
+        let path = Path::new("/proc/self/exe");
+        File::open(path).map(Itself).map_err(|e| file_failure("read", path, &e))
+    }
+
+    /// As a process that is started by this one sees it; it inherits our descriptors until it becomes another.
+    fn path(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/self/fd/{}", self.0.as_raw_fd()))
+    }
+}
 
 /// The program in one node.
 #[derive(Debug)]
@@ -19,13 +39,13 @@ pub(super) struct Program<'l> {
 }
 
 impl<'l> Program<'l> {
-    pub(super) fn of(host: &'l Host) -> Result<Program<'l>, Ended> {
-        Ok(Program { host, path: std::env::current_exe()? })
+    pub(super) fn of(host: &'l Host, itself: &Itself) -> Program<'l> {
+        Program { host, path: itself.path() }
     }
 
     /// A command line, on the node's files; outside of any session.
     pub(super) fn command(&self, words: &[&str]) -> HostCommand<'l> {
-        let command = self.host.command(&self.path).timeout(DONE_WITHIN);
+        let command = self.host.command(&self.path).called("rolewall").timeout(DONE_WITHIN);
         command.arg("--files").arg(self.host.files()).args(words)
     }
 

@@ -6,7 +6,6 @@ use super::cast::{CARRIER, Cast, OPERATOR, PUBLIC, SIP};
 use super::ended::Ended;
 use super::expect::Plans;
 use super::mistake::Killed;
-use super::program::Program;
 use super::session::{Session, told};
 use super::story::{Story, ms};
 use super::table::{Show, Table};
@@ -90,7 +89,7 @@ fn meanwhile(
     killed: &Killed,
     protected: &Table,
 ) -> Result<(), Ended> {
-    let status = Program::of(cast.host(SIP)?)?.status()?;
+    let status = cast.program(SIP)?.status()?;
     let left = status["deadline_s"].as_u64();
     let claim = format!(
         "rolewall status, from another process: {}, {} s left",
