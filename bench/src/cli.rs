@@ -26,6 +26,8 @@ pub(crate) enum Command {
     Join(JoinOptions),
     /// Packets that are lost or wrongly admitted while the policy is loaded again and again
     Replace(ReplaceOptions),
+    /// CPU that a packet costs the node, by ruleset
+    Path(PathOptions),
     /// Write the files that each side loads below DIR, to be looked at
     Files(FilesOptions),
 }
@@ -106,6 +108,30 @@ pub(crate) struct ReplaceOptions {
     #[arg(long, value_delimiter = ',', value_enum,
           default_values_t = [Traffic::Established, Traffic::New, Traffic::Role, Traffic::Forbidden, Traffic::Tcp])]
     pub(crate) traffic: Vec<Traffic>,
+}
+
+/// `path`
+#[derive(Debug, Args)]
+pub(crate) struct PathOptions {
+    /// Nodes in the cluster
+    #[arg(long, value_delimiter = ',', default_values_t = [10, 1000, 10_000])]
+    pub(crate) nodes: Vec<usize>,
+    /// Rounds over all rulesets, of each kind of packet
+    #[arg(long, default_value_t = 31)]
+    pub(crate) rounds: usize,
+    /// Packets of one round and ruleset
+    #[arg(long, default_value_t = 5000)]
+    pub(crate) packets: usize,
+    /// The CPU to stay on [default: the last]
+    #[arg(long)]
+    cpu: Option<usize>,
+}
+
+impl PathOptions {
+    pub(crate) fn cpu(&self) -> usize {
+        let last = || std::thread::available_parallelism().map_or(0, |cpus| cpus.get() - 1);
+        self.cpu.unwrap_or_else(last)
+    }
 }
 
 /// How a ruleset is replaced.

@@ -11,6 +11,7 @@ mod flows;
 mod join;
 mod machine;
 mod ours;
+mod path;
 mod peers;
 mod policy;
 mod replace;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         Command::Apply(options) => apply::run(&cli, options),
         Command::Join(options) => join::run(&cli, options),
         Command::Replace(options) => replace::run(&cli, options),
+        Command::Path(options) => path::run(&cli, options),
         Command::Files(options) => side::write_all(options),
     });
     match done {

@@ -2,7 +2,8 @@
 //! Not here: seeing the endpoints (crate `evidence`).
 //!
 //! A port alone is no evidence: nothing is opened only because something happens to listen there. A
-//! process alone is not either: a web server on a port that no role knows serves something else.
+//! process alone is not either: a web server on a port that no role knows serves something else. The ssh
+//! server is the exception: sites move it, and a firewall that shuts it locks its operator out.
 
 use crate::plan::{NODE, SSH};
 use crate::{Catalogue, PortRange, Proto, Role, RoleName, Service};
@@ -43,9 +44,17 @@ pub fn recognise(catalogue: &Catalogue, endpoints: &[Endpoint]) -> Recognised {
 /// The role and service whose process and port these are. Where several have the process (Erlang's
 /// `beam.smp` is both queue and jabber), the port decides.
 fn find<'a>(catalogue: &'a Catalogue, endpoint: &Endpoint) -> Option<(&'a Role, &'a Service)> {
-    let serves = |s: &&Service| is_process(s, &endpoint.service) && has_port(s, range(endpoint));
-    let in_role = |role: &'a Role| role.services.iter().find(serves).map(|service| (role, service));
+    let port = range(endpoint);
+    let is_at_home = |role: &Role, s: &Service| has_port(s, port) || is_ssh(role, s) && port.proto == Proto::Tcp;
+    let serves = |role: &Role, s: &Service| is_process(s, &endpoint.service) && is_at_home(role, s);
+    let in_role =
+        |role: &'a Role| role.services.iter().find(|s| serves(role, s)).map(|service| (role, service));
     catalogue.roles.values().find_map(in_role)
+}
+
+/// An ssh server is one wherever it listens: many sites move it, and it is the way in.
+fn is_ssh(role: &Role, service: &Service) -> bool {
+    role.name.0 == NODE && service.name == SSH
 }
 
 fn is_process(service: &Service, name: &str) -> bool {

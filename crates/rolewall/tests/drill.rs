@@ -1,6 +1,7 @@
 //! The drill itself, once and whole, and what is left of it on this machine: nothing.
 //! Not here: what each command does; those have tests of their own.
 
+use rolewall_kernel::NetNs;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
@@ -75,6 +76,34 @@ fn assert_summary(stdout: &[u8]) {
     assert!(figure("login_after_deadline_ms").abs() <= 250.0, "{summary}");
     assert!(figure("shut_out_ms") >= 9_700.0, "{summary}");
     assert!(summary["probes"].as_u64().is_some_and(|probes| probes > 2_000), "{summary}");
+}
+
+#[test]
+fn what_is_not_as_planned_is_named_and_ends_with_1() {
+    if !can_run() {
+        return;
+    }
+    let mark = format!("sabotaged-{}", std::process::id());
+    let mut child = drill(&mark, &[]).spawn().unwrap();
+    follow_until(&mut child, "7. ", &mark);
+    let sip1 = marked(&mark).into_iter().find(|p| fs::read(p.join("comm")).is_ok_and(|c| c == b"kamailio\n"));
+    let sip1 = NetNs::open(sip1.unwrap().join("ns/net")).unwrap();
+    // By then the mistake is in force, and nothing is committed before the deadline.
+    std::thread::sleep(Duration::from_secs(4));
+    let rule = ["insert", "rule", "inet", "rolewall", "input", "udp", "dport", "5060", "drop"];
+    let sabotaged = sip1.run(|| Command::new("nft").args(rule).status()).unwrap().unwrap();
+    assert!(sabotaged.success());
+    drop(sip1);
+    let Output { status, stdout, .. } = child.wait_with_output().unwrap();
+    let story = String::from_utf8_lossy(&stdout);
+    assert_eq!(status.code(), Some(1), "{story}");
+    for line in [
+        "WRONG  stranger  sip1 udp/5060 (public)",
+        "  did not hold: every answer is what it was before the mistake",
+        "drill: 5 NOT as planned: ",
+    ] {
+        assert!(story.contains(line), "no line \"{line}\" in:\n{story}");
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@
 //! that they keep each other alive, and closes them from its own worker. Where it does so at once (older
 //! kernels), the wait is what it was.
 
-use rustix::fd::{AsFd, BorrowedFd};
+use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::IoSlice;
 use rustix::net::{
     AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType, sendmsg,
@@ -15,15 +15,18 @@ use rustix::net::{
 };
 use std::mem::MaybeUninit;
 
-/// Gives the socket away; the caller's own descriptor may be closed without a wait after it. Should Linux
-/// not take it, closing waits, and nothing else is lost.
-pub(super) fn leave(socket: BorrowedFd<'_>) {
+/// Gives the socket away. Should Linux not take it, closing waits, and nothing else is lost.
+pub(super) fn leave(socket: OwnedFd) {
     let pair = socketpair(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None);
     let Ok((near, far)) = pair else { return };
-    let given = [far.as_fd(), socket];
+    let given = [far.as_fd(), socket.as_fd()];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
     if ancillary.push(SendAncillaryMessage::ScmRights(&given)) {
         let _ = sendmsg(&near, &[IoSlice::new(b"0")], &mut ancillary, SendFlags::empty());
     }
+    // The socket before the pair: Linux begins to look once nobody holds the pair, and whoever lets go of the
+    // socket last is who waits.
+    drop(socket);
+    drop((near, far));
 }

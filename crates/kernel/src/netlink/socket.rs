@@ -3,7 +3,7 @@
 
 use super::wire::{F_DUMP, F_DUMP_INTR, F_REQUEST, NLMSG_DONE};
 use super::{Header, Message, Messages, NetlinkError, Writer};
-use rustix::fd::{AsFd, AsRawFd, OwnedFd};
+use rustix::fd::{AsRawFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType, sockopt};
 use std::io;
@@ -59,7 +59,7 @@ impl Socket {
 
     /// Lets Linux close it when it likes: see [`super::leave`].
     pub(crate) fn leave(self) {
-        super::leave::leave(self.fd.as_fd());
+        super::leave::leave(self.fd);
     }
 
     /// Sends bytes as one datagram, whatever their size.

@@ -60,10 +60,7 @@ pub(super) fn boot(story: &mut Story, cast: &Cast, repaired: &Table) -> Result<(
     story.check(bare == Outcome::Open, "our table is gone, as after a reset: the stranger reaches tcp/3306");
     let booted = program.done(program.command(&["boot"]))?;
     show(story, SIP, &["boot"], &booted);
-    story.say(&format!(
-        "    ({:.0} ms; a service of the package does this before the network is up)",
-        ms(booted.took)
-    ));
+    story.say(&format!("    ({:.0} ms; it asks nothing but the state directory)", ms(booted.took)));
     story.figure("boot_ms", ms(booted.took));
     let after = program.stand()?;
     let drift = program.status()?["drift"].as_array().map_or(0, Vec::len);

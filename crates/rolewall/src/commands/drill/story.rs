@@ -117,7 +117,7 @@ impl Story {
         self.summary.holds = self.summary.broken.is_empty();
         let line = self.last_line(took);
         self.say(&format!("\n{}", self.bold(&line)));
-        self.summary.broken.iter().for_each(|what| self.say(&format!("  not as planned: {what}")));
+        self.summary.broken.iter().for_each(|what| self.say(&format!("  did not hold: {what}")));
         if self.report == Report::Document {
             let document = json(&self.summary)?;
             let _ = std::io::stdout().write_all(document.as_bytes());
