@@ -12,8 +12,16 @@ use crate::{Outcome, flows, machine};
 use rolewall_lab::{HostSpec, Lab};
 
 const COLUMNS: [&str; 10] = [
-    "nodes", "files on", "side", "elements", "first load ms", "load ms (min..max)", "CPU ms", "peak MiB",
-    "wall: rolewall / it (of pairs)", "CPU; peak: rolewall / it",
+    "nodes",
+    "files on",
+    "side",
+    "elements",
+    "first load ms",
+    "load ms (min..max)",
+    "CPU ms",
+    "peak MiB",
+    "wall: rolewall / it (of pairs)",
+    "CPU; peak: rolewall / it",
 ];
 
 pub(crate) fn run(cli: &Cli, options: &ApplyOptions) -> Outcome<()> {
@@ -66,8 +74,10 @@ fn measure(
     cluster: &Cluster,
     place: Place,
 ) -> Outcome<Vec<Measured>> {
-    let mut measured: Vec<Measured> =
-        who.iter().map(|who| Measured { who: *who, size: String::new(), first: Vec::new(), again: Vec::new() }).collect();
+    let mut measured: Vec<Measured> = who
+        .iter()
+        .map(|who| Measured { who: *who, size: String::new(), first: Vec::new(), again: Vec::new() })
+        .collect();
     for round in 0..options.cold.max(1) {
         let is_last = round + 1 == options.cold.max(1);
         let lab = lab(who)?;
@@ -109,7 +119,8 @@ fn row(nodes: usize, place: Place, it: &Measured, ours: &Measured) -> Vec<String
     let of = |costs: &[Cost], what: fn(&Cost) -> f64| costs.iter().map(what).collect::<Vec<f64>>();
     let (wall, cpu, peak) = (|c: &Cost| c.wall_s, |c: &Cost| c.cpu_s, |c: &Cost| c.peak_mib);
     let (walls, cpus, peaks) = (of(&it.again, wall), of(&it.again, cpu), of(&it.again, peak));
-    let (our_walls, our_cpus, our_peaks) = (of(&ours.again, wall), of(&ours.again, cpu), of(&ours.again, peak));
+    let (our_walls, our_cpus, our_peaks) =
+        (of(&ours.again, wall), of(&ours.again, cpu), of(&ours.again, peak));
     let (of_walls, of_rest) = if it.who == Who::Rolewall {
         ("-".to_owned(), "-".to_owned())
     } else {

@@ -70,5 +70,8 @@ fn run(program: &OsString, arguments: &[OsString]) -> std::io::Result<(Cost, Exi
     let cpu_s = (used.rusage.utime + used.rusage.stime).as_secs_f64();
     let code = used.status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(126);
     // The crate gives bytes on Linux, of the kernel's KiB.
-    Ok((Cost { wall_s, cpu_s, peak_mib: used.rusage.maxrss as f64 / f64::from(1 << 20) }, ExitCode::from(code)))
+    Ok((
+        Cost { wall_s, cpu_s, peak_mib: used.rusage.maxrss as f64 / f64::from(1 << 20) },
+        ExitCode::from(code),
+    ))
 }

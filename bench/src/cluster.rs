@@ -37,7 +37,7 @@ impl Cluster {
             let first = i % ROLES.len();
             // A step that is never 0 modulo 10, and differs from round to round.
             let second = (first + 1 + (i / ROLES.len() * 7 + i * 3) % (ROLES.len() - 1)) % ROLES.len();
-            let roles = if i % 2 == 0 { vec![first] } else { vec![first, second] };
+            let roles = if i.is_multiple_of(2) { vec![first] } else { vec![first, second] };
             Node { name: format!("n{i:05}"), ipv4: ipv4(i), ipv6: ipv6(i), roles }
         };
         Cluster { others: (0..nodes).map(node).collect() }

@@ -4,17 +4,16 @@
 use crate::Outcome;
 use crate::cli::{Cli, Place};
 use crate::cluster::{Cluster, FRIEND4, FRIEND6, Node, STRANGER4, STRANGER6, me};
-use crate::{machine, world};
 use crate::peers::Peer;
 use crate::policy::{Other, Proto, admits, reaches};
 use crate::side::{Side, Who};
+use crate::{machine, world};
 use rolewall_lab::{Host, Listen, Outcome as Seen, Probe};
 use std::net::IpAddr;
 
 /// Ports that are asked for: each that the policy names, ends of ranges, and some that it does not name.
-const TCP: [u16; 18] = [
-    22, 53, 80, 123, 443, 3306, 4505, 4506, 5060, 5061, 5222, 5269, 5280, 5672, 6379, 8080, 9200, 9300,
-];
+const TCP: [u16; 18] =
+    [22, 53, 80, 123, 443, 3306, 4505, 4506, 5060, 5061, 5222, 5269, 5280, 5672, 6379, 8080, 9200, 9300];
 const UDP: [u16; 12] = [53, 123, 443, 4505, 5050, 5060, 5061, 7777, 9999, 10000, 20000, 20001];
 
 /// The nodes with which it is tried: as many as have every role.
@@ -30,10 +29,15 @@ struct Asked {
 /// Prints how many flows each side judged otherwise than the policy.
 pub(crate) fn compare(cli: &Cli, peers: &[Peer]) -> Outcome<()> {
     let cluster = Cluster::of(NODES);
-    let installed = peers.iter().filter(|p| p.programs().iter().all(|program| machine::find(program).is_some()));
+    let installed =
+        peers.iter().filter(|p| p.programs().iter().all(|program| machine::find(program).is_some()));
     for who in std::iter::once(Who::Rolewall).chain(installed.copied().map(Who::Peer)) {
         let (asked, wrong) = judged_by(cli, who, &cluster)?;
-        println!("{}: {asked} flows in and out at {NODES} nodes, {} judged otherwise than the policy", who.name(), wrong.len());
+        println!(
+            "{}: {asked} flows in and out at {NODES} nodes, {} judged otherwise than the policy",
+            who.name(),
+            wrong.len()
+        );
         wrong.iter().take(10).for_each(|flow| println!("  {flow}"));
     }
     println!();
@@ -60,7 +64,8 @@ fn disagreements(host: &Host, asked: &[Asked]) -> Outcome<Vec<String>> {
 }
 
 fn asked(cluster: &Cluster) -> (Vec<Asked>, Vec<Asked>) {
-    let nodes = cluster.others.iter().flat_map(|n: &Node| n.addresses().map(|ip| (ip, Other::Node(n.bits()))));
+    let nodes =
+        cluster.others.iter().flat_map(|n: &Node| n.addresses().map(|ip| (ip, Other::Node(n.bits()))));
     let outside = [
         (IpAddr::from(STRANGER4), Other::Stranger),
         (STRANGER6.into(), Other::Stranger),

@@ -10,8 +10,8 @@ use crate::report::{Table, ms, ratio, spread_ms};
 use crate::side::{Side, Who};
 use crate::stats::{median, pairwise, range};
 use crate::{Outcome, machine};
-use rolewall_kernel::nft::batch;
 use rolewall_kernel::Nft;
+use rolewall_kernel::nft::batch;
 use rolewall_lab::{HostSpec, Lab};
 use rolewall_policy::lower::table_id;
 use rolewall_ruleset::transaction::IfThere;
@@ -26,10 +26,17 @@ const ROLE: &str = "sip";
 const FIRST: usize = 20_000;
 
 const PROCESS_COLUMNS: [&str; 8] = [
-    "nodes", "files on", "side", "join ms (min..max)", "CPU ms", "peak MiB", "wall: rolewall / it (of pairs)",
+    "nodes",
+    "files on",
+    "side",
+    "join ms (min..max)",
+    "CPU ms",
+    "peak MiB",
+    "wall: rolewall / it (of pairs)",
     "CPU; peak: rolewall / it",
 ];
-const TRANSACTION_COLUMNS: [&str; 4] = ["nodes", "elements of the set", "transaction us (min..max)", "CPU us"];
+const TRANSACTION_COLUMNS: [&str; 4] =
+    ["nodes", "elements of the set", "transaction us (min..max)", "CPU us"];
 
 pub(crate) fn run(cli: &Cli, options: &JoinOptions) -> Outcome<()> {
     machine::print(cli)?;

@@ -13,7 +13,9 @@ pub(crate) fn ready(cli: &Cli) -> Outcome<()> {
         return Err("the bench makes network namespaces and loads rulesets into them: run it as root".into());
     }
     if find("nft").is_none() {
-        return Err("there is no `nft`, which everything is compared with: install the package nftables".into());
+        return Err(
+            "there is no `nft`, which everything is compared with: install the package nftables".into()
+        );
     }
     rolewall_lab::ready()?;
     cli.rolewall().map(drop)
@@ -32,7 +34,12 @@ pub(crate) fn print(cli: &Cli) -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     println!("`cargo run --release -p rolewall-bench -- {}`", arguments.join(" "));
     println!();
-    println!("{}; {}; {}", line(), version("nft", "--version"), version(&rolewall.display().to_string(), "--version"));
+    println!(
+        "{}; {}; {}",
+        line(),
+        version("nft", "--version"),
+        version(&rolewall.display().to_string(), "--version")
+    );
     println!();
     Ok(())
 }

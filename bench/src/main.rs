@@ -7,6 +7,7 @@ mod apply;
 mod child;
 mod cli;
 mod cluster;
+mod disk;
 mod flows;
 mod join;
 mod machine;

@@ -17,8 +17,16 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 const COLUMNS: [&str; 10] = [
-    "replaced by", "traffic", "IP", "loads", "ms each", "packets", "wrong: lost, or admitted if forbidden",
-    "in so many gaps; the longest", "lost by the bench's own socket; by full CPU queues", "control: packets; wrong",
+    "replaced by",
+    "traffic",
+    "IP",
+    "loads",
+    "ms each",
+    "packets",
+    "wrong: lost, or admitted if forbidden",
+    "in so many gaps; the longest",
+    "lost by the bench's own socket; by full CPU queues",
+    "control: packets; wrong",
 ];
 
 /// How long traffic runs without any load, to see what the machine loses by itself.
@@ -32,7 +40,10 @@ const HANDSHAKE_MAX: Duration = Duration::from_millis(900);
 
 pub(crate) fn run(cli: &Cli, options: &ReplaceOptions) -> Outcome<()> {
     machine::print(cli)?;
-    println!("{} nodes; {} packets a second, or {} TCP connections", options.nodes, options.rate_pps, options.connections_per_s);
+    println!(
+        "{} nodes; {} packets a second, or {} TCP connections",
+        options.nodes, options.rate_pps, options.connections_per_s
+    );
     println!();
     let cluster = Cluster::of(options.nodes);
     let mut table = Table::new(&COLUMNS);
@@ -94,7 +105,9 @@ impl Run<'_> {
         let dropped = softnet_dropped();
         let mut seen = match self.traffic {
             Traffic::Tcp => self.storm(lab, meanwhile)?,
-            Traffic::Established | Traffic::New | Traffic::Role | Traffic::Forbidden => self.flood(lab, meanwhile)?,
+            Traffic::Established | Traffic::New | Traffic::Role | Traffic::Forbidden => {
+                self.flood(lab, meanwhile)?
+            }
         };
         seen.unqueued = softnet_dropped().saturating_sub(dropped);
         Ok(seen)
@@ -135,12 +148,22 @@ impl Run<'_> {
     }
 
     /// A storm cannot be stopped early, so the loads are as many as fit.
-    fn storm(&self, lab: &Lab, meanwhile: impl FnOnce(Duration) -> Outcome<Vec<f64>> + Send) -> Outcome<Seen> {
+    fn storm(
+        &self,
+        lab: &Lab,
+        meanwhile: impl FnOnce(Duration) -> Outcome<Vec<f64>> + Send,
+    ) -> Outcome<Seen> {
         let (node, others) = (lab.host(me::NAME)?, lab.host(world::OTHERS)?);
         let (from, to) = self.ends();
         let _served = node.serve(Listen::new().tcp([to.port()]))?;
         let rate_per_s = self.options.connections_per_s;
-        let spec = StormSpec { to, from: Some(from), rate_per_s, duration: Duration::from_millis(200), timeout: HANDSHAKE_MAX };
+        let spec = StormSpec {
+            to,
+            from: Some(from),
+            rate_per_s,
+            duration: Duration::from_millis(200),
+            timeout: HANDSHAKE_MAX,
+        };
         let (mut failed, mut tried, mut slowest) = (0, 0, Duration::ZERO);
         let loads_s = std::thread::scope(|scope| -> Outcome<Vec<f64>> {
             let loads = scope.spawn(|| meanwhile(CONTROL));
@@ -187,14 +210,20 @@ impl Run<'_> {
         let client = self.cluster.with_role(position("sip")).next().map(Node::addresses);
         match self.traffic {
             Traffic::Established | Traffic::New => (stranger, SocketAddr::new(public, 5060)),
-            Traffic::Role => (client.map_or(stranger, |c| c[usize::from(self.ipv6)]), SocketAddr::new(private, 5050)),
+            Traffic::Role => {
+                (client.map_or(stranger, |c| c[usize::from(self.ipv6)]), SocketAddr::new(private, 5050))
+            }
             Traffic::Forbidden => (stranger, SocketAddr::new(public, 7777)),
             Traffic::Tcp => (stranger, SocketAddr::new(public, 443)),
         }
     }
 
     fn cells(&self, seen: &Seen, control: &Seen) -> Vec<String> {
-        let longest = if self.traffic == Traffic::Forbidden { String::new() } else { format!("; {} ms", ms(seen.longest.as_secs_f64())) };
+        let longest = if self.traffic == Traffic::Forbidden {
+            String::new()
+        } else {
+            format!("; {} ms", ms(seen.longest.as_secs_f64()))
+        };
         vec![
             self.way_word().to_owned(),
             self.traffic_word().to_owned(),
@@ -236,12 +265,17 @@ impl Run<'_> {
 fn answer(node: &Host, to: SocketAddr) -> Outcome<()> {
     let flow = || -> Outcome<conntrack::TrackedFlow> {
         let flows = node.in_namespace(conntrack::flows)??;
-        let is_it = |f: &conntrack::TrackedFlow| f.original.dst == to.ip() && f.original.dst_port == to.port();
+        let is_it =
+            |f: &conntrack::TrackedFlow| f.original.dst == to.ip() && f.original.dst_port == to.port();
         flows.into_iter().find(is_it).ok_or_else(|| format!("no tracked flow to {to}").into())
     };
     let back = SocketAddr::new(flow()?.original.src, flow()?.original.src_port);
     node.send_packets(&[Packet::udp(to, back, b"yes")?])?;
-    if flow()?.status.seen_reply() { Ok(()) } else { Err(format!("the flow to {to} is not established").into()) }
+    if flow()?.status.seen_reply() {
+        Ok(())
+    } else {
+        Err(format!("the flow to {to} is not established").into())
+    }
 }
 
 /// Packets that CPUs of this machine had no room for: the second column, in hexadecimal, of each line.

@@ -5,13 +5,13 @@ use crate::Outcome;
 use crate::child::{self, Cost};
 use crate::cli::{Cli, FilesOptions, Place};
 use crate::cluster::Cluster;
+use crate::disk::Directory;
 use crate::ours::{self, File};
 use crate::peers::Peer;
+use clap::ValueEnum;
 use rolewall_kernel::Nft;
 use rolewall_lab::Host;
-use clap::ValueEnum;
 use std::path::{Path, PathBuf};
-use tempfile::TempDir;
 
 /// Who loads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,16 +40,22 @@ pub(crate) struct Side<'h> {
     pub(crate) load: Vec<String>,
     /// Elements or rules that its files declare; of Rolewall, whose files declare nodes, none.
     declared: Option<usize>,
-    /// Removed when this is dropped.
-    _on_disk: Option<TempDir>,
+    /// That directory, if it is on disk.
+    on_disk: Option<Directory>,
 }
 
 impl<'h> Side<'h> {
     /// Writes the files.
-    pub(crate) fn set_up(cli: &Cli, who: Who, host: &'h Host, cluster: &Cluster, place: Place) -> Outcome<Side<'h>> {
+    pub(crate) fn set_up(
+        cli: &Cli,
+        who: Who,
+        host: &'h Host,
+        cluster: &Cluster,
+        place: Place,
+    ) -> Outcome<Side<'h>> {
         let on_disk = match place {
             Place::Tmpfs => None,
-            Place::Disk => Some(tempfile::Builder::new().prefix("rolewall-bench-").tempdir_in("/var/tmp")?),
+            Place::Disk => Some(Directory::create()?),
         };
         let directory = on_disk.as_ref().map_or(host.files().to_owned(), |d| d.path().to_owned());
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
@@ -66,13 +72,13 @@ impl<'h> Side<'h> {
         };
         let place = directory.display().to_string();
         let load = load.iter().map(|word| word.replace('%', &place)).collect();
-        let side = Side { who, host, directory, load, declared, _on_disk: on_disk };
+        let side = Side { who, host, directory, load, declared, on_disk };
         files.into_iter().try_for_each(|file| side.write(file))?;
         Ok(side)
     }
 
     fn write(&self, (path, content): File) -> Outcome<()> {
-        let Some(on_disk) = &self._on_disk else { return Ok(self.host.write(path, content)?) };
+        let Some(on_disk) = &self.on_disk else { return Ok(self.host.write(path, content)?) };
         write_below(on_disk.path(), &path, &content)
     }
 
@@ -89,7 +95,8 @@ impl<'h> Side<'h> {
             }
             Who::Peer(Peer::Ipset) => Ok(self.declared.unwrap_or_default().to_string()),
             Who::Rolewall | Who::Peer(Peer::NftRolemap | Peer::NftSets) => {
-                let ruleset = self.host.in_namespace(|| Nft::open().and_then(|mut nft| nft.read_ruleset()))??;
+                let ruleset =
+                    self.host.in_namespace(|| Nft::open().and_then(|mut nft| nft.read_ruleset()))??;
                 let sets = ruleset.tables.iter().flat_map(|table| &table.sets);
                 Ok(sets.map(|set| set.elements.len()).sum::<usize>().to_string())
             }

@@ -74,7 +74,13 @@ fn plan_of(cluster: &Cluster) -> Outcome<Plan> {
     let catalogue = Catalogue::built_in().with_overrides(&those("/roles.d/")).map_err(all)?;
     let settings = settings::parse(those("/rolewall.toml").first(), None, &catalogue).map_err(all)?;
     let inventory = inventory::parse(&those("/cluster.toml"), &catalogue).map_err(all)?;
-    let node = inventory.nodes.iter().find(|node| node.name.0 == me::NAME).ok_or("the inventory lacks the node")?;
+    let node =
+        inventory.nodes.iter().find(|node| node.name.0 == me::NAME).ok_or("the inventory lacks the node")?;
     let me = Me::from_node(node, Vec::new());
-    Ok(plan::derive(plan::Inputs { catalogue: &catalogue, inventory: &inventory, settings: &settings, me: &me }))
+    Ok(plan::derive(plan::Inputs {
+        catalogue: &catalogue,
+        inventory: &inventory,
+        settings: &settings,
+        me: &me,
+    }))
 }

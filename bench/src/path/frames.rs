@@ -113,7 +113,8 @@ fn udp((from, from_port): (Ipv4Addr, u16), (to, to_port): (Ipv4Addr, u16)) -> Fr
 
 /// RFC 1071.
 fn internet_checksum(header: &[u8]) -> u16 {
-    let mut sum: u32 = header.chunks_exact(2).map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]]))).sum();
+    let mut sum: u32 =
+        header.chunks_exact(2).map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]]))).sum();
     while sum > 0xffff {
         sum = (sum & 0xffff) + (sum >> 16);
     }

@@ -49,8 +49,9 @@ impl Injector {
         let mut controls: Vec<SendAncillaryBuffer<'_, '_, '_>> =
             frames.iter().map(|_| SendAncillaryBuffer::default()).collect();
         let messages = slices.iter().zip(&mut controls);
-        let mut messages: Vec<MMsgHdr<'_>> =
-            messages.map(|(slice, control)| MMsgHdr::new_with_addr(&self.interface, slice, control)).collect();
+        let mut messages: Vec<MMsgHdr<'_>> = messages
+            .map(|(slice, control)| MMsgHdr::new_with_addr(&self.interface, slice, control))
+            .collect();
         let started = thread_cpu_s();
         for batch in messages.chunks_mut(AT_ONCE) {
             let mut sent = 0;
@@ -70,7 +71,8 @@ fn address_of_the_interface() -> Outcome<SocketAddrAny> {
     UdpSocket::bind("0.0.0.0:0")?.send_to(b"?", (std::net::Ipv4Addr::new(198, 18, 255, 254), 9))?;
     let mut frame = [0u8; 60];
     let heard = recvfrom(&listening, &mut frame, RecvFlags::empty());
-    let (_, _, address) = heard.map_err(|e: Errno| format!("no frame was heard on the far end of a wire: {e}"))?;
+    let (_, _, address) =
+        heard.map_err(|e: Errno| format!("no frame was heard on the far end of a wire: {e}"))?;
     address.ok_or_else(|| "a frame came without its interface".into())
 }
 

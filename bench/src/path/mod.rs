@@ -21,7 +21,9 @@ pub(crate) fn run(cli: &Cli, options: &PathOptions) -> Outcome<()> {
     machine::print(cli)?;
     println!(
         "{} rounds of {} packets each; CPU {}; nanoseconds of CPU a packet, sending included: median (min..max)",
-        options.rounds, options.packets, options.cpu()
+        options.rounds,
+        options.packets,
+        options.cpu()
     );
     println!();
     for nodes in &options.nodes {
@@ -53,7 +55,13 @@ fn on_cpu(cpu: usize, work: impl FnOnce() -> Outcome<()> + Send) -> Outcome<()> 
 }
 
 /// All rounds of one kind of packet.
-fn measure(options: &PathOptions, cluster: &Cluster, wires: &Wires<'_>, kind: Kind, costs: &mut Costs) -> Outcome<()> {
+fn measure(
+    options: &PathOptions,
+    cluster: &Cluster,
+    wires: &Wires<'_>,
+    kind: Kind,
+    costs: &mut Costs,
+) -> Outcome<()> {
     let frames = kind.frames(cluster, options.packets, 0);
     for wire in &wires.all {
         tracked::flush(wire.node)?;

@@ -6,7 +6,9 @@ use super::wires::{Ruleset, Wire};
 use crate::Outcome;
 use rolewall_kernel::conntrack;
 use rolewall_lab::Host;
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink, recv, send, socket_with};
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink, recv, send, socket_with,
+};
 
 /// Forgets all connections of a host: the request to delete one, without saying which
 /// (linux/netfilter/nfnetlink_conntrack.h).

@@ -96,7 +96,9 @@ fn rules(cluster: &Cluster, family: Family, nodes: Nodes) -> Vec<String> {
             let ports = to_ports(ports);
             match client_bits(service.from) {
                 None => rules.push(public_rule(service, family, &ports)),
-                Some(bits) => rules.extend(node_rules(cluster, family, nodes, service, (bits, "INPUT", "s"), &ports)),
+                Some(bits) => {
+                    rules.extend(node_rules(cluster, family, nodes, service, (bits, "INPUT", "s"), &ports))
+                }
             }
             if service.from != From::Public {
                 let way = (server_bit(service), "OUTPUT", "d");

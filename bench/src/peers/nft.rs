@@ -75,8 +75,10 @@ impl Writing<'_> {
     }
 
     fn role_maps(&mut self) {
-        let four: Vec<_> = self.cluster.others.iter().map(|n| format!("{} : {:#x}", n.ipv4, n.bits())).collect();
-        let six: Vec<_> = self.cluster.others.iter().map(|n| format!("{} : {:#x}", n.ipv6, n.bits())).collect();
+        let four: Vec<_> =
+            self.cluster.others.iter().map(|n| format!("{} : {:#x}", n.ipv4, n.bits())).collect();
+        let six: Vec<_> =
+            self.cluster.others.iter().map(|n| format!("{} : {:#x}", n.ipv6, n.bits())).collect();
         self.object("map roles4", "ipv4_addr : mark", "", &four);
         self.object("map roles6", "ipv6_addr : mark", "", &six);
     }

@@ -45,7 +45,8 @@ pub fn recognise(catalogue: &Catalogue, endpoints: &[Endpoint]) -> Recognised {
 /// `beam.smp` is both queue and jabber), the port decides.
 fn find<'a>(catalogue: &'a Catalogue, endpoint: &Endpoint) -> Option<(&'a Role, &'a Service)> {
     let port = range(endpoint);
-    let is_at_home = |role: &Role, s: &Service| has_port(s, port) || is_ssh(role, s) && port.proto == Proto::Tcp;
+    let is_at_home =
+        |role: &Role, s: &Service| has_port(s, port) || is_ssh(role, s) && port.proto == Proto::Tcp;
     let serves = |role: &Role, s: &Service| is_process(s, &endpoint.service) && is_at_home(role, s);
     let in_role =
         |role: &'a Role| role.services.iter().find(|s| serves(role, s)).map(|service| (role, service));

@@ -176,9 +176,11 @@ fn what_is_no_text_file_is_named_and_nothing_is_changed() {
         large.set_len(100 << 20).unwrap();
         good.assert_refused(2, &[path]);
         clear();
-        symlink(&file, &file).unwrap();
-        good.assert_refused(2, &[path]);
-        clear();
+        for target in [file.file_name().unwrap(), "nowhere".as_ref()] {
+            symlink(target, &file).unwrap();
+            good.assert_refused(2, &[path]);
+            clear();
+        }
         good.restore();
     }
 }
@@ -219,7 +221,6 @@ fn arguments_that_mean_nothing_are_refused_with_what_is_possible() {
         (&["explain", "sideways", "tcp", "192.0.2.99", "192.0.2.1:22"], &["sideways"]),
         (&["explain", "in", "tcp", "192.0.2.999", "192.0.2.1:22"], &["192.0.2.999"]),
         (&["explain", "in", "tcp", "192.0.2.99", "[2001:db8::1]:22"], &[]),
-        (&["detect", "--file", "sip"], &["SERVICE=PATH"]),
         (&[], &["Usage"]),
     ];
     for (arguments, words) in cases {
@@ -236,8 +237,10 @@ fn a_node_that_is_not_in_the_inventory_is_told_how_to_say_which_it_is() {
     let good = Good::new();
     good.node().write(SETTINGS, "[node]\nname = \"somebody\"\n").unwrap();
     good.assert_refused(2, &["somebody", "name ="]);
-    let elsewhere = cluster(&["sql"], "").replace("10.20.0.1\"", "10.20.0.77\"").replace("fd20::1\"", "fd20::77\"");
-    let elsewhere = elsewhere.replace("192.0.2.1\"", "192.0.2.77\"").replace("2001:db8::1\"", "2001:db8::77\"");
+    let elsewhere =
+        cluster(&["sql"], "").replace("10.20.0.1\"", "10.20.0.77\"").replace("fd20::1\"", "fd20::77\"");
+    let elsewhere =
+        elsewhere.replace("192.0.2.1\"", "192.0.2.77\"").replace("2001:db8::1\"", "2001:db8::77\"");
     good.node().configure(&elsewhere, "");
     good.assert_refused(2, &["not in the inventory", "name ="]);
 }
@@ -250,10 +253,20 @@ fn root_reads_below_a_directory_and_refuses_what_needs_the_live_host() {
     let good = Good::new();
     let node = good.node();
     let files = node.files().display().to_string();
-    let run = |arguments: &[&str]| node.command(ROLEWALL).args(["--root", &files]).args(arguments).run().unwrap();
-    for command in
-        [&["apply"][..], &["apply", "--final"], &["confirm"], &["revert"], &["disable"], &["enable"], &["boot"], &["janitor"], &["status"], &["node", "remove", "other-web"]]
-    {
+    let run =
+        |arguments: &[&str]| node.command(ROLEWALL).args(["--root", &files]).args(arguments).run().unwrap();
+    for command in [
+        &["apply"][..],
+        &["apply", "--final"],
+        &["confirm"],
+        &["revert"],
+        &["disable"],
+        &["enable"],
+        &["boot"],
+        &["janitor"],
+        &["status"],
+        &["node", "remove", "other-web"],
+    ] {
         said(2, &run(command)).mentions(&[command[0], "--root", "--files"]);
     }
     let plan = said(0, &run(&["plan"]));
@@ -271,8 +284,10 @@ fn without_the_capability_it_says_so_and_changes_nothing() {
     let good = Good::new();
     let node = good.node();
     let files = node.files().display().to_string();
-    for command in [&["apply"][..], &["apply", "--final"], &["status"], &["confirm"], &["disable"], &["boot"]] {
-        let dropped = ["--bounding-set", "-net_admin", "--inh-caps", "-net_admin", "--", ROLEWALL, "--files", &files];
+    for command in [&["apply"][..], &["apply", "--final"], &["status"], &["confirm"], &["disable"], &["boot"]]
+    {
+        let dropped =
+            ["--bounding-set", "-net_admin", "--inh-caps", "-net_admin", "--", ROLEWALL, "--files", &files];
         let finished = node.command("setpriv").args(dropped).args(command).run().unwrap();
         said(3, &finished).mentions(&["CAP_NET_ADMIN"]);
         assert_eq!((generation(node), ruleset(node)), (good.generation, good.ruleset.clone()));

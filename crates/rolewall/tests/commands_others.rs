@@ -10,7 +10,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
 use support::program::{PATIENCE, Program};
 use support::scene::{CLOSED, OPEN, Who, cluster, hosts, scene, settings, tcp};
-use support::{can_run, eventually, nft, nft_load, ruleset};
+use support::{can_run, eventually, generation, nft, nft_load, ruleset};
 
 /// Counters, an element with a timeout to come, a chain without a hook, and a drop of its own.
 const OTHER: &str = "table inet other {
@@ -83,7 +83,12 @@ fn other_tables_are_untouched_by_every_command() {
     let lab = scene();
     let node = hosts(&lab).0;
     nft_load(node, OTHER);
-    node.command("iptables").args(["-A", "INPUT", "-p", "tcp", "--dport", "7", "-j", "DROP"]).run().unwrap().ok().unwrap();
+    node.command("iptables")
+        .args(["-A", "INPUT", "-p", "tcp", "--dport", "7", "-j", "DROP"])
+        .run()
+        .unwrap()
+        .ok()
+        .unwrap();
     let before = theirs(node);
     assert!(before.contains("packets 7 bytes 420") && before.contains("table ip filter"));
     become_role(node, "web");
@@ -261,4 +266,23 @@ fn a_rule_that_somebody_put_into_our_table_does_not_leave_a_change_half_done() {
     nft(node, &["delete", "chain", "inet", "rolewall", "mine"]);
     node.expect(0, &["janitor"]);
     assert!(!ruleset(node).contains("r1-"), "and goes as soon as it can");
+}
+
+#[test]
+fn a_table_of_our_name_that_another_process_owns_is_a_refusal_of_the_kernel_and_stays_as_it_is() {
+    if !can_run() {
+        return;
+    }
+    let lab = scene();
+    let node = hosts(&lab).0;
+    let own = "(echo 'add table inet rolewall { flags owner; }'; exec sleep 600) | nft -i";
+    let _owner = node.command("sh").args(["-c", own]).spawn().unwrap();
+    eventually(PATIENCE, "the table is there", || nft(node, &["list", "tables"]).contains("rolewall"));
+    let before = (generation(node), nft(node, &["list", "ruleset"]));
+    become_role(node, "web");
+    for how in [&["apply"][..], &["apply", "--final"]] {
+        node.expect(4, how).mentions(&["rolewall", "the kernel refused"]);
+        assert_eq!((generation(node), nft(node, &["list", "ruleset"])), before);
+    }
+    node.expect(2, &["confirm"]).mentions(&["no test is running"]);
 }

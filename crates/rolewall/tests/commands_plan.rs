@@ -91,7 +91,8 @@ fn a_plan_asks_for_nothing_and_changes_nothing() {
     let node = hosts(&lab).0;
     node.configure(&cluster(&["sql"], ""), &settings(""));
     let before = support::generation(node);
-    for command in [&["plan"][..], &["plan", "--json"], &["plan", "--format", "nft"], &["diff"], &["status"]] {
+    for command in [&["plan"][..], &["plan", "--json"], &["plan", "--format", "nft"], &["diff"], &["status"]]
+    {
         let finished = node.run(command);
         assert!(matches!(finished.code(), Some(0 | 1)), "{}", described(&finished));
     }

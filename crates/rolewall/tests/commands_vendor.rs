@@ -100,7 +100,10 @@ fn ok_makes_it_final_and_takes_the_safety_net_away() {
     assert_eq!(said.stdout.lines().next(), Some("Script called with ok option - removing safety net"));
     assert_eq!(crontab(node), before);
     let now = status(node);
-    assert_eq!((&now["state"], &now["revision"], &now["drift"]), (&"confirmed".into(), &1.into(), &Value::Array(vec![])));
+    assert_eq!(
+        (&now["state"], &now["revision"], &now["drift"]),
+        (&"confirmed".into(), &1.into(), &Value::Array(vec![]))
+    );
 }
 
 #[test]
@@ -120,9 +123,10 @@ fn testmode_true_is_a_test_of_three_minutes_with_the_documented_lines() {
     if !can_run() {
         return;
     }
-    for (path, arguments) in
-        [(OLD_PATH, &["-o", "apply", "-t", "true"][..]), (NEW_PATH, &["--operation=apply", "--testmode=true"])]
-    {
+    for (path, arguments) in [
+        (OLD_PATH, &["-o", "apply", "-t", "true"][..]),
+        (NEW_PATH, &["--operation=apply", "--testmode=true"]),
+    ] {
         let lab = scene();
         let node = machine(&lab);
         let said = call(node, path, arguments);
@@ -165,7 +169,10 @@ fn the_saved_file_says_which_tool_restores_it_and_does() {
     }
     let lab = scene();
     let node = machine(&lab);
-    nft_load(node, "table inet other {\n\tchain c {\n\t\ttype filter hook input priority 5; policy accept;\n\t\ttcp dport 9 drop\n\t}\n}\n");
+    nft_load(
+        node,
+        "table inet other {\n\tchain c {\n\t\ttype filter hook input priority 5; policy accept;\n\t\ttcp dport 9 drop\n\t}\n}\n",
+    );
     let before = ruleset(node);
     let said = call(node, OLD_PATH, &[]);
     let path = saved(node, said.stdout.lines().nth(1).unwrap()).to_owned();
@@ -183,9 +190,16 @@ fn forms_that_are_not_documented_are_refused_and_change_nothing() {
     let lab = scene();
     let node = machine(&lab);
     let before = generation(node);
-    for arguments in
-        [&["stop"][..], &["-o", "flush"], &["-o", "apply"], &["-t", "true"], &["OK"], &["ok", "now"], &["--files", "/"], &[""]]
-    {
+    for arguments in [
+        &["stop"][..],
+        &["-o", "flush"],
+        &["-o", "apply"],
+        &["-t", "true"],
+        &["OK"],
+        &["ok", "now"],
+        &["--files", "/"],
+        &[""],
+    ] {
         let finished = node.command(OLD_PATH).args(arguments).timeout(PATIENCE).run().unwrap();
         said(2, &finished).mentions(&["voipnow_firewall", "usage"]);
     }

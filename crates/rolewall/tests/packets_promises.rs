@@ -175,7 +175,10 @@ fn trusted_networks_are_filtered_neither_in_nor_out() {
     node.expect(0, &["apply", "--final"]);
     let ports = [1, 22, 3306, 8080, 31337];
     let _served = [node, outside].map(|host| host.serve(Listen::new().tcp(ports).udp(ports)).unwrap());
-    assert_eq!((tcp_open(&lab, Who::Trusted, &ports), udp_open(&lab, Who::Trusted, &ports)), (ports.into(), ports.into()));
+    assert_eq!(
+        (tcp_open(&lab, Who::Trusted, &ports), udp_open(&lab, Who::Trusted, &ports)),
+        (ports.into(), ports.into())
+    );
     for port in ports {
         let asked = |to: IpAddr| [Probe::tcp(to, port), Probe::udp(to, port)];
         let out = node.probe_all(&Who::Trusted.addresses().map(asked).concat()).unwrap();

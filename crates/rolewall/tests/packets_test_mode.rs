@@ -135,6 +135,8 @@ fn a_confirmation_after_the_deadline_is_refused_and_says_so() {
     node.expect(2, &["confirm"]).mentions(&["no test is running"]);
     node.expect(0, &["boot"]);
     assert_eq!(ruleset(node), "", "what was never confirmed is not loaded at boot");
+    node.expect(0, &["apply", "--final"]);
+    stage.assert_is(Stands::Web);
 }
 
 #[test]

@@ -39,7 +39,11 @@ impl Site {
     /// Somebody's way in, in each family.
     fn logins(&self, who: Who) -> [Login<'_>; 2] {
         let login = |from: IpAddr| {
-            self.sshd.login(hosts(&self.lab).2, node_for(who, from)).unwrap().source(from).connect_timeout_s(10)
+            self.sshd
+                .login(hosts(&self.lab).2, node_for(who, from))
+                .unwrap()
+                .source(from)
+                .connect_timeout_s(10)
         };
         who.addresses().map(login)
     }
@@ -91,7 +95,8 @@ fn a_confirmation_over_the_connection_of_apply_is_refused_and_one_over_a_new_con
         let same = site.over(login, "$R apply --rebuild && $R confirm");
         said(2, &same).mentions(&["very connection", server, "rolewall confirm", "--same-session"]);
         // As sudo and screen do: without the variable.
-        let scrubbed = site.over(login, "$R apply --rebuild && env -u SSH_CONNECTION -u SSH_CLIENT $R confirm");
+        let scrubbed =
+            site.over(login, "$R apply --rebuild && env -u SSH_CONNECTION -u SSH_CLIENT $R confirm");
         said(2, &scrubbed).mentions(&["very connection"]);
         assert_eq!(site.node().json(&["status"])["state"], "test");
         said(0, &site.over(login, "$R confirm"));
@@ -185,7 +190,8 @@ fn with_no_admin_network_ssh_stays_open_within_a_limit_and_apply_says_how_to_clo
     for login in site.logins(Who::Stranger) {
         assert_eq!(site.over(&login, "id -u").stdout(), "0\n");
     }
-    let probes = vec![rolewall_lab::Probe::tcp(support::ip("192.0.2.1"), 22).from(support::ip("203.0.113.7")); 60];
+    let probes =
+        vec![rolewall_lab::Probe::tcp(support::ip("192.0.2.1"), 22).from(support::ip("203.0.113.7")); 60];
     let outcomes = hosts(&site.lab).2.probe_all(&probes).unwrap();
     let open = outcomes.into_iter().filter(|o| *o == rolewall_lab::Outcome::Open).count();
     assert!((20..40).contains(&open), "{open} of 60 at once");

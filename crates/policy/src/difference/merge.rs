@@ -36,13 +36,16 @@ type Key = (Way, Direction, u8, Ports);
 /// First and last port, merged.
 type Ports = Vec<(u16, u16)>;
 
+/// Which way, direction, protocol, and the remote end's name.
+type RemoteKey = (Way, Direction, u8, String);
+
 /// Cells as they come.
 pub(super) struct Merge<'a> {
     inventory: &'a Inventory,
     /// Interfaces that cells are told apart by, "some other" among them.
     interfaces: usize,
     /// For each remote: its ports by interface.
-    cells: BTreeMap<(Way, Direction, u8, String), BTreeMap<Option<String>, Ports>>,
+    cells: BTreeMap<RemoteKey, BTreeMap<Option<String>, Ports>>,
 }
 
 impl<'a> Merge<'a> {

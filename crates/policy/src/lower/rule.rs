@@ -182,7 +182,7 @@ impl Parts {
         let ip = Ip::of(&net);
         let bytes = octets(net.network());
         let whole = usize::from(net.prefix_len() / 8);
-        if net.prefix_len() % 8 == 0 && whole > 0 {
+        if net.prefix_len().is_multiple_of(8) && whole > 0 {
             let len = u32::from(net.prefix_len() / 8);
             let load = self.nfproto(ip).payload(PayloadBase::Network, ip.offset(side), len);
             return load.is(&bytes[..whole]);

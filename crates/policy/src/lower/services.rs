@@ -96,11 +96,9 @@ impl Lowering<'_> {
 
     /// Where packets to ports with these permits go.
     fn destination(&mut self, way: Way, permits: &[&Permit], names: &mut BTreeSet<String>) -> Verdict {
-        let open = permits.iter().find(|p| p.zone == Zone::Anyone && p.limit.is_none());
-        if way != Way::In || !self.is_guarded() {
-            if open.is_some() {
-                return Verdict::Accept;
-            }
+        let is_open = permits.iter().any(|p| p.zone == Zone::Anyone && p.limit.is_none());
+        if is_open && (way != Way::In || !self.is_guarded()) {
+            return Verdict::Accept;
         }
         let name = self.service_chain_name(way, permits, names);
         let refuse = self.refuse(way, self.mode(way, permits));

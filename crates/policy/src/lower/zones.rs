@@ -94,7 +94,7 @@ fn net_set(name: String, ip: Ip, nets: &[IpNet]) -> Set {
     set.flags.interval = true;
     let mut nets = IpNet::aggregate(&nets.to_vec());
     nets.sort_unstable();
-    set.elements = nets.iter().map(|n| range(n)).collect();
+    set.elements = nets.iter().map(range).collect();
     set
 }
 

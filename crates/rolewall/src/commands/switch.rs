@@ -19,6 +19,8 @@ pub(crate) fn disable(host: &Host) -> Result<(), Failure> {
     let _lock = store.lock("disable")?;
     let mut firewall = Firewall::open()?;
     let mut notes = store.notes()?;
+    // Asked before anything is written: whoever may not ask may not disable either.
+    let is_there = firewall.look()?.is_some();
     // On disk first: killed in between, the next boot must not bring back what was being taken away.
     notes.disabled = true;
     notes.session = None;
@@ -26,7 +28,7 @@ pub(crate) fn disable(host: &Host) -> Result<(), Failure> {
     let awake = foreign::awake(&notes.asleep);
     let id = firewall.id.clone();
     let mut ops: Vec<Op<'_>> = awake.iter().map(|(table, flags)| Op::SetTableFlags(table, *flags)).collect();
-    if firewall.look()?.is_some() {
+    if is_there {
         ops.push(Op::DeleteTable(&id));
     }
     if !ops.is_empty() {

@@ -11,7 +11,7 @@ use crate::failure::{Failure, file_failure};
 use rolewall_policy::problem::INPUT_BYTES_MAX;
 use rolewall_policy::{Problem, Problems, Source};
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
 
 /// Settings, inventory and drop-ins.
@@ -84,10 +84,17 @@ impl Host {
 }
 
 fn read_source(path: &Path, shown: &Path) -> Result<Option<Source>, Failure> {
+    // A link to nowhere is a mistake; no file at all is none.
+    let is_absent = |e: &Error| e.kind() == ErrorKind::NotFound && fs::symlink_metadata(path).is_err();
     match fs::metadata(path) {
-        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(e) if is_absent(&e) => return Ok(None),
         Err(e) => return Err(alone(Problem::cannot_read(shown, e))),
         Ok(meta) if meta.is_dir() => return Err(alone(Problem::is_directory(shown))),
+        // Reading a pipe would wait for its writer, and a device may have no end.
+        Ok(meta) if !meta.is_file() => {
+            let what = "it is a pipe, a socket or a device; expected a file";
+            return Err(alone(Problem::cannot_read(shown, Error::other(what))));
+        }
         Ok(meta) if meta.len() > INPUT_BYTES_MAX => return Err(alone(Problem::too_large(shown, meta.len()))),
         Ok(_) => {}
     }
