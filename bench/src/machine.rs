@@ -37,7 +37,7 @@ pub(crate) fn print(cli: &Cli) -> Outcome<()> {
     println!(
         "{}; {}; {}",
         line(),
-        version("nft", "--version"),
+        version(&find("nft").unwrap_or_default().display().to_string(), "--version"),
         version(&rolewall.display().to_string(), "--version")
     );
     println!();

@@ -219,10 +219,11 @@ impl Run<'_> {
     }
 
     fn cells(&self, seen: &Seen, control: &Seen) -> Vec<String> {
-        let longest = if self.traffic == Traffic::Forbidden {
-            String::new()
-        } else {
-            format!("; {} ms", ms(seen.longest.as_secs_f64()))
+        let gaps = match (self.traffic, seen.gaps) {
+            (Traffic::Forbidden, gaps) => gaps.to_string(),
+            (Traffic::Tcp, gaps) => format!("{gaps}; handshake {} ms", ms(seen.longest.as_secs_f64())),
+            (_, 0) => "0".to_owned(),
+            (_, gaps) => format!("{gaps}; {} ms", ms(seen.longest.as_secs_f64())),
         };
         vec![
             self.way_word().to_owned(),
@@ -232,7 +233,7 @@ impl Run<'_> {
             ms(median(&seen.loads_s)),
             seen.packets.to_string(),
             seen.wrong.to_string(),
-            format!("{}{longest}", seen.gaps),
+            gaps,
             format!("{}; {}", seen.overflowed, seen.unqueued),
             format!("{}; {}", control.packets, control.wrong),
         ]
@@ -256,7 +257,7 @@ impl Run<'_> {
             Traffic::New => "new UDP, public",
             Traffic::Role => "new UDP, by role",
             Traffic::Forbidden => "forbidden UDP",
-            Traffic::Tcp => "new TCP (slowest handshake)",
+            Traffic::Tcp => "new TCP",
         }
     }
 }

@@ -50,9 +50,18 @@ pub(crate) fn to_sleep(tables: &[Foreign]) -> Vec<(TableId, TableFlags)> {
     tables.iter().filter(wanted).map(asleep).collect()
 }
 
-/// Names as the notes keep them, awake again.
-pub(crate) fn awake(names: &[String]) -> Vec<(TableId, TableFlags)> {
-    names.iter().filter_map(|name| Some((table_id(name)?, TableFlags::default()))).collect()
+/// Names as the notes keep them, awake again; those that are gone meanwhile are left alone, because setting
+/// the flags of a table that is not there would make it.
+pub(crate) fn awake(
+    firewall: &mut Firewall,
+    names: &[String],
+) -> Result<Vec<(TableId, TableFlags)>, Failure> {
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let wanted: Vec<TableId> = names.iter().filter_map(|name| table_id(name)).collect();
+    let there = firewall.nft.table_ids()?.into_iter().filter(|(id, _)| wanted.contains(id));
+    Ok(there.map(|(id, flags)| (id, TableFlags { dormant: false, ..flags })).collect())
 }
 
 fn table_id(name: &str) -> Option<TableId> {

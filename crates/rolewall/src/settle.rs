@@ -50,11 +50,11 @@ pub(crate) fn return_to_previous(
     notes: &mut Notes,
     change: &Change<'_>,
 ) -> Result<(), Failure> {
-    let awake = foreign::awake(&notes.asleep);
+    let awake = foreign::awake(firewall, &notes.asleep_by_test)?;
     firewall.make_visible(change, &awake)?;
     firewall.tidy(change)?;
     store.discard_candidate()?;
-    notes.asleep.clear();
+    notes.asleep_by_test.clear();
     notes.session = None;
     store.write_notes(notes)?;
     safety_net::remove(host);

@@ -8,7 +8,9 @@ use rolewall_lab::{Conversation, Host, HostSpec, Lab, Listen, Outcome, Packet, P
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 use support::program::Program;
-use support::scene::{CLOSED, OPEN, Who, cluster, hosts, node_for, scene, scene_with, settings, tcp, udp};
+use support::scene::{
+    CLOSED, OPEN, Who, cluster, hosts, node_for, scene, scene_with, settings, tcp, tcp_open, udp, udp_open,
+};
 use support::{can_run, ip, nft};
 
 const SOON: Duration = Duration::from_secs(10);
@@ -52,7 +54,7 @@ fn storage_roles_are_closed_on_the_public_network_to_everybody() {
     let ports = [80, 443, 3306, 4369, 5672, 6379, 9200, 9300, 11211, 15672, 25672];
     let _served = hosts(&lab).0.serve(Listen::new().tcp(ports)).unwrap();
     for who in [Who::Stranger, Who::Admin, Who::Trunk] {
-        assert_eq!(tcp_open(&lab, who, &ports), [], "{who:?}");
+        assert_eq!(tcp_open(&lab, who, &ports), Vec::<u16>::new(), "{who:?}");
     }
     assert_eq!(tcp(&lab, Who::Node("web"), 3306), OPEN);
 }
@@ -177,7 +179,7 @@ fn trusted_networks_are_filtered_neither_in_nor_out() {
     let _served = [node, outside].map(|host| host.serve(Listen::new().tcp(ports).udp(ports)).unwrap());
     assert_eq!(
         (tcp_open(&lab, Who::Trusted, &ports), udp_open(&lab, Who::Trusted, &ports)),
-        (ports.into(), ports.into())
+        (ports.to_vec(), ports.to_vec())
     );
     for port in ports {
         let asked = |to: IpAddr| [Probe::tcp(to, port), Probe::udp(to, port)];

@@ -248,7 +248,7 @@ impl Applying<'_> {
         notes.last_revision = revision.0;
         notes.disabled = false;
         notes.saved = Some(saved.to_owned());
-        notes.asleep.extend(sleeping.iter().map(|(id, _)| id.to_string()));
+        notes.asleep_by_test.extend(sleeping.iter().map(|(id, _)| id.to_string()));
         notes.session = live.sessions.first().map(ToString::to_string);
         store.write_notes(notes)?;
         store.write_artefact(Stage::Candidate, revision, generation)
@@ -289,8 +289,7 @@ impl Applying<'_> {
     fn keep(&mut self, seen: &Seen) -> Result<(), Failure> {
         let Stand { firewall, store, notes, .. } = &mut self.stand;
         confirm_held(store, firewall, seen)?;
-        notes.session = None;
-        notes.nodes = self.nodes;
+        notes.confirm(self.nodes);
         store.write_notes(notes)?;
         safety_net::remove(self.host);
         Ok(())

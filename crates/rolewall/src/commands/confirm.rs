@@ -36,8 +36,7 @@ pub(crate) fn confirm(host: &Host, same_session: SameSession) -> Result<Revision
     refuse_same_session(&notes, same_session)?;
     let nodes = Inputs::read(host, Look::AsNeeded).map(|inputs| inputs.inventory.nodes.len());
     let revision = confirm_held(&store, &mut firewall, &seen)?;
-    notes.session = None;
-    notes.nodes = nodes.unwrap_or(notes.nodes);
+    notes.confirm(nodes.unwrap_or(notes.nodes));
     store.write_notes(&notes)?;
     safety_net::remove(host);
     Ok(revision)

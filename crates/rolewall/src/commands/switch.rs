@@ -2,7 +2,7 @@
 //! Not here: test mode.
 
 use crate::failure::{Failure, Kind};
-use crate::firewall::Firewall;
+use crate::firewall::{Firewall, Seen};
 use crate::foreign;
 use crate::host::Host;
 use crate::joined;
@@ -25,7 +25,8 @@ pub(crate) fn disable(host: &Host) -> Result<(), Failure> {
     notes.disabled = true;
     notes.session = None;
     store.write_notes(&notes)?;
-    let awake = foreign::awake(&notes.asleep);
+    notes.asleep.append(&mut notes.asleep_by_test);
+    let awake = foreign::awake(&mut firewall, &notes.asleep)?;
     let id = firewall.id.clone();
     let mut ops: Vec<Op<'_>> = awake.iter().map(|(table, flags)| Op::SetTableFlags(table, *flags)).collect();
     if is_there {
@@ -86,10 +87,11 @@ fn load(artefact: &Artefact) -> Result<(), Failure> {
     let mut firewall = Firewall::open()?;
     let seen = firewall.look()?;
     let generation = artefact.generation();
-    if let Some(seen) = &seen {
-        if seen.held.confirmed_revision() == Some(artefact.revision) && seen.held.candidate.is_empty() {
-            return firewall.verify(artefact.revision, &generation).map(drop);
-        }
+    let is_there = |seen: &Seen| {
+        seen.held.confirmed_revision() == Some(artefact.revision) && seen.held.candidate.is_empty()
+    };
+    if seen.as_ref().is_some_and(is_there) {
+        return firewall.verify(artefact.revision, &generation).map(drop);
     }
     let id = firewall.id.clone();
     let change = Change::load(&id, seen.as_ref().map(|s| &s.held), &generation);

@@ -33,7 +33,21 @@ enum Form {
     Help,
 }
 
-pub(crate) fn run(host: &Host, path: &str, arguments: &[OsString]) -> Result<(), Failure> {
+/// Where the package links the command, in the order of the vendor's own editions.
+const PLACES: [&str; 2] =
+    ["/usr/local/voipnow/admin/sbin/voipnow_firewall", "/usr/local/voipnow/admin/bin/voipnow_firewall"];
+
+/// As it can be typed again: as it was called, or its full path where it was found by PATH.
+fn real_path(called: &str) -> &str {
+    let is_there = |place: &&&str| std::path::Path::new(place).exists();
+    match called.contains('/') {
+        true => called,
+        false => PLACES.iter().find(is_there).copied().unwrap_or(called),
+    }
+}
+
+pub(crate) fn run(host: &Host, called: &str, arguments: &[OsString]) -> Result<(), Failure> {
+    let path = real_path(called);
     match form(arguments)? {
         Form::Help => println!("{HELP}"),
         Form::Test => {

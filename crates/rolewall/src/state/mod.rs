@@ -39,15 +39,25 @@ pub(crate) struct Notes {
     /// Where the firewall before the test was saved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) saved: Option<PathBuf>,
-    /// Tables of others that we put to sleep, as `family name`.
+    /// Tables of others that sleep while what is confirmed is in force, as `family name`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) asleep: Vec<String>,
+    /// Those that the running test put to sleep besides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) asleep_by_test: Vec<String>,
     /// Nodes that the confirmed inventory had.
     #[serde(default)]
     pub(crate) nodes: usize,
 }
 
 impl Notes {
+    /// The test has become what is confirmed.
+    pub(crate) fn confirm(&mut self, nodes: usize) {
+        self.session = None;
+        self.nodes = nodes;
+        self.asleep.append(&mut self.asleep_by_test);
+    }
+
     /// The number of the next candidate, above any that the kernel holds.
     pub(crate) fn next_revision(&self, held: impl Iterator<Item = Revision>) -> Revision {
         held.chain([Revision(self.last_revision)]).max().unwrap_or(Revision(0)).next()

@@ -23,6 +23,9 @@ use std::time::{Duration, Instant};
 /// Far more than it takes; then it is waited for in vain.
 const HELD_WITHIN: Duration = Duration::from_secs(20);
 
+/// A fraction of what `apply` still has to do once the kernel holds its candidate.
+const LOOK_EVERY: Duration = Duration::from_micros(50);
+
 /// The colleague's networks, typed over the operator's own instead of beside them.
 const ADMIN_TYPED_OVER: &str = r#"["198.51.100.16/28", "2001:db8:b::/64"]"#;
 /// The networks that the stranger is in; the operator is in them too.
@@ -137,6 +140,8 @@ fn changed(firewall: &mut Firewall, running: &mut Running, known: u32) -> Result
                 "apply --force changed nothing in the kernel:\n{said}{why}"
             )));
         }
+        // Who sleeps is woken at once, also on a busy processor; who asks without end has to wait for his turn.
+        std::thread::sleep(LOOK_EVERY);
     }
 }
 

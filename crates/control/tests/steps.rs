@@ -1,0 +1,183 @@
+//! The steps of a revision's life, as operations: what packets see first, and what goes afterwards.
+//! Not here: a kernel; the same steps run against one in the tests of the binary.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use rolewall_control::frame::{ARMED, alive_for, armed, base_chain};
+use rolewall_control::{Change, Held, NotPossible, Phase, Revision};
+use rolewall_ruleset::table::Hook;
+use rolewall_ruleset::{Chain, DataType, Family, Generation, Op, Set, Table, TableId, Transaction};
+use std::time::Duration;
+
+fn id() -> TableId {
+    TableId { family: Family::Inet, name: "rolewall".into() }
+}
+
+fn generation(revision: u32, hooks: &[Hook]) -> Generation {
+    let mut generation = Generation::empty(&id());
+    for hook in hooks {
+        let entry = format!("r{revision}-{hook:?}").to_lowercase();
+        generation.parts.chains.push(Chain::regular(&entry));
+        generation.entries.push((*hook, entry));
+    }
+    generation.parts.sets.push(Set::new(format!("r{revision}-sip4"), &[DataType::Ipv4Addr]));
+    generation
+}
+
+/// Our table as the kernel would hold it: generations, leads, and what is left of a test.
+fn table(confirmed: Option<&Generation>, candidate: Option<&Generation>, left_ms: u64) -> Table {
+    let mut table = Table::new(Family::Inet, "rolewall");
+    let mut set = armed();
+    if left_ms > 0 {
+        set.elements = alive_for(600_000);
+        set.elements.iter_mut().for_each(|e| e.extra.as_mut().unwrap().expires_ms = Some(left_ms));
+    }
+    table.sets.push(set);
+    let entry = |of: Option<&Generation>, hook: Hook| {
+        of?.entries.iter().find(|(h, _)| *h == hook).map(|(_, entry)| entry.clone())
+    };
+    for hook in [Hook::Input, Hook::Output, Hook::Forward] {
+        let (new, old) = (entry(candidate, hook), entry(confirmed, hook));
+        if new.is_some() || old.is_some() {
+            table.chains.push(base_chain(hook, new.as_deref(), old.as_deref()));
+        }
+    }
+    for generation in confirmed.into_iter().chain(candidate) {
+        table.sets.extend(generation.parts.sets.iter().cloned());
+        table.chains.extend(generation.parts.chains.iter().cloned());
+    }
+    table
+}
+
+fn words(transaction: &Transaction<'_>) -> Vec<String> {
+    transaction.ops.iter().map(ToString::to_string).collect()
+}
+
+const BOTH: [Hook; 2] = [Hook::Input, Hook::Output];
+
+#[test]
+fn the_kernel_tells_the_phase() {
+    let (old, new) = (generation(7, &BOTH), generation(8, &BOTH));
+    let phase = |confirmed, candidate, left| Phase::of(Some(&Held::read(&table(confirmed, candidate, left))));
+    assert_eq!(Phase::of(None), Phase::Off);
+    assert_eq!(phase(None, None, 0), Phase::Off);
+    assert_eq!(phase(Some(&old), None, 0), Phase::Confirmed { revision: Revision(7) });
+    let test = Phase::Test { candidate: Revision(8), previous: Some(Revision(7)), remaining_ms: 250 };
+    assert_eq!(phase(Some(&old), Some(&new), 250), test);
+    assert_eq!(test.in_force(), Some(Revision(8)));
+    assert_eq!(test.confirmed(), Some(Revision(7)));
+    let expired = Phase::Expired { candidate: Revision(8), previous: Some(Revision(7)) };
+    assert_eq!(phase(Some(&old), Some(&new), 0), expired);
+    assert_eq!(expired.in_force(), Some(Revision(7)));
+}
+
+#[test]
+fn a_first_test_makes_the_table_and_removes_nothing() {
+    let new = generation(1, &BOTH);
+    let id = id();
+    let change = Change::start_test(&id, None, &new, Duration::from_secs(600));
+    let visible = change.visible();
+    let said = words(&visible);
+    assert_eq!(said[0], "add table inet rolewall");
+    assert!(change.tidy().is_none());
+    // Whatever refers to a chain or a set comes after it.
+    let position = |what: &str| said.iter().position(|w| w.contains(what)).unwrap();
+    assert!(position("add chain inet rolewall r1-input") < position("add rule inet rolewall input"));
+    assert!(position("elements to inet rolewall armed") < position("add rule inet rolewall input"));
+}
+
+#[test]
+fn a_candidate_that_is_replaced_goes_in_a_second_transaction() {
+    let (old, tested, new) = (generation(7, &BOTH), generation(8, &BOTH), generation(9, &BOTH));
+    let held = Held::read(&table(Some(&old), Some(&tested), 1000));
+    let id = id();
+    let change = Change::start_test(&id, Some(&held), &new, Duration::from_secs(600));
+    let visible = words(&change.visible());
+    assert!(
+        !visible.iter().any(|w| w.starts_with("delete chain") || w.starts_with("delete set")),
+        "{visible:#?}"
+    );
+    let tidy = words(&change.tidy().unwrap());
+    assert!(tidy.contains(&"delete chain inet rolewall r8-input".to_owned()), "{tidy:#?}");
+    assert!(!tidy.iter().any(|w| w.contains("r7-")), "what is confirmed stays: {tidy:#?}");
+}
+
+#[test]
+fn a_confirmation_is_refused_by_the_kernel_once_the_elements_are_gone() {
+    let (old, new) = (generation(7, &BOTH), generation(8, &BOTH));
+    let held = Held::read(&table(Some(&old), Some(&new), 1));
+    let id = id();
+    let change = Change::confirm(&id, Some(&held)).unwrap();
+    let visible = change.visible();
+    // Elements are deleted by name: a flush would succeed on an empty set.
+    assert!(
+        matches!(&visible.ops[0], Op::DeleteElements(_, set, elements) if set.name == ARMED && elements.len() == 2)
+    );
+    assert!(!words(&visible).iter().any(|w| w.contains("r7-")));
+    assert!(words(&change.tidy().unwrap()).contains(&"delete set inet rolewall r7-sip4".to_owned()));
+}
+
+#[test]
+fn a_test_that_ended_cannot_be_confirmed() {
+    let (old, new) = (generation(7, &BOTH), generation(8, &BOTH));
+    let held = Held::read(&table(Some(&old), Some(&new), 0));
+    let refused = Change::confirm(&id(), Some(&held)).unwrap_err();
+    assert_eq!(refused, NotPossible::Expired { candidate: Revision(8) });
+    assert_eq!(Change::confirm(&id(), None).unwrap_err(), NotPossible::NoTest);
+}
+
+#[test]
+fn the_way_back_from_a_first_test_leaves_nothing() {
+    let new = generation(1, &BOTH);
+    let held = Held::read(&table(None, Some(&new), 1000));
+    let id = id();
+    let change = Change::revert(&id, Some(&held)).unwrap();
+    assert_eq!(words(&change.visible()), ["delete table inet rolewall"]);
+    assert!(change.tidy().is_none());
+}
+
+#[test]
+fn the_way_back_leads_to_what_was_before_and_nowhere_else() {
+    let (old, new) = (generation(7, &BOTH), generation(8, &[Hook::Input, Hook::Output, Hook::Forward]));
+    let held = Held::read(&table(Some(&old), Some(&new), 1000));
+    let id = id();
+    let change = Change::revert(&id, Some(&held)).unwrap();
+    assert!(words(&change.visible()).contains(&"flush chain inet rolewall forward".to_owned()));
+    let tidy = words(&change.tidy().unwrap());
+    assert!(
+        tidy.contains(&"delete chain inet rolewall forward".to_owned()),
+        "a hook that only the candidate had"
+    );
+    assert!(tidy.iter().all(|w| !w.contains("r7-")), "{tidy:#?}");
+}
+
+#[test]
+fn hooks_stay_while_something_is_led_through_them() {
+    let (old, new) = (generation(7, &BOTH), generation(8, &BOTH));
+    let held = Held::read(&table(Some(&old), None, 0));
+    let id = id();
+    for change in [
+        Change::start_test(&id, Some(&held), &new, Duration::from_secs(10)),
+        Change::load(&id, Some(&held), &new),
+    ] {
+        let all = [words(&change.visible()), change.tidy().map(|t| words(&t)).unwrap_or_default()].concat();
+        assert!(
+            !all.iter().any(|w| w.ends_with("chain inet rolewall input") && !w.starts_with("flush")),
+            "{all:#?}"
+        );
+    }
+}
+
+#[test]
+fn what_a_killed_run_left_behind_is_cleared_away() {
+    let (old, left) = (generation(7, &BOTH), generation(8, &BOTH));
+    let mut table = table(Some(&old), None, 0);
+    assert!(Change::clear_unreached(&id(), &Held::read(&table)).is_none());
+    table.chains.extend(left.parts.chains);
+    let held = Held::read(&table);
+    let id = id();
+    let change = Change::clear_unreached(&id, &held).unwrap();
+    let tidy = words(&change.tidy().unwrap());
+    assert_eq!(tidy.iter().filter(|w| w.starts_with("delete chain")).count(), 2);
+    assert!(tidy.iter().all(|w| w.contains("r8-")));
+}
