@@ -66,8 +66,10 @@ const SERVES: &[Serves] = &[
     ("es", Tcp, &[(9300, 9300)], &[Role("es")]),
 ];
 
-/// What a role needs that no node serves, wherever it is.
-const NEEDS: &[(&str, Proto, &[(u16, u16)])] = &[
+/// Ports of a protocol that a role needs and no node serves, wherever they are.
+type Needs = (&'static str, Proto, &'static [(u16, u16)]);
+
+const NEEDS: &[Needs] = &[
     ("every", Udp, &[(53, 53), (123, 123)]),
     ("every", Tcp, &[(21, 22), (53, 53), (80, 80), (443, 443), (2003, 2003)]),
     ("web", Tcp, &[(25, 25), (465, 465), (587, 587), (2049, 2049)]),

@@ -9,6 +9,7 @@ use crate::failure::{Failure, file_failure};
 use crate::foreign::Foreign;
 use crate::host::Host;
 use rolewall_ruleset::{Generation, text};
+use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -32,22 +33,27 @@ impl Store {
     }
 }
 
-/// What is in force, as the text that its own tool restores: ours, as it is confirmed, or what others have.
+/// What is in force, as the text that its own tool restores: iptables' where iptables made it, else nft's.
 pub(crate) fn previous(confirmed: Option<Generation>, foreign: &[Foreign]) -> Result<String, Failure> {
-    let is_iptables = |f: &Foreign| IPTABLES_NAMES.contains(&f.id.name.as_str());
-    let (theirs, others): (Vec<_>, Vec<_>) = foreign.iter().partition(|f| is_iptables(f));
-    if has_legacy_rules() || (!theirs.is_empty() && others.is_empty() && confirmed.is_none()) {
-        return by_iptables();
+    let is_iptables = |f: &&Foreign| IPTABLES_NAMES.contains(&f.id.name.as_str());
+    let (theirs, others): (Vec<_>, Vec<_>) = foreign.iter().partition(is_iptables);
+    let ours = confirmed.map(|generation| text::ruleset(&as_confirmed(generation))).unwrap_or_default();
+    let mut rest = String::from(AWAY);
+    rest.push_str(&ours);
+    for table in &others {
+        rest.push_str(&listing(table)?);
     }
-    if !foreign.is_empty() {
-        return by_nft();
+    if theirs.is_empty() && !has_legacy_rules() {
+        return Ok(with_header("nft -f", &rest));
     }
-    match confirmed {
-        Some(generation) => {
-            Ok(with_header("nft -f", &format!("{AWAY}{}", text::ruleset(&as_confirmed(generation)))))
-        }
-        None => Ok(with_header("nft -f", AWAY)),
-    }
+    by_iptables(&rest)
+}
+
+/// A table of others with what makes room for it: only its own tool knows how to spell all of it.
+fn listing(table: &Foreign) -> Result<String, Failure> {
+    let id = table.id.to_string();
+    let words: Vec<&str> = ["list", "table"].into_iter().chain(id.split(' ')).collect();
+    Ok(format!("table {id}\ndelete table {id}\n{}", output(&NFT, &words)?))
 }
 
 /// Rules of the old iptables are invisible to nf_tables.
@@ -57,16 +63,19 @@ fn has_legacy_rules() -> bool {
         .any(|path| fs::read_to_string(path).is_ok_and(|names| !names.trim().is_empty()))
 }
 
-fn by_iptables() -> Result<String, Failure> {
-    let v4 = output(&IPTABLES_SAVE, &[])?;
-    let v6 = output(&IP6TABLES_SAVE, &[])?;
-    let as_comment: String = v6.lines().map(|line| format!("#ip6 {line}\n")).collect();
-    let hint = "# IPv6: sed -n 's/^#ip6 //p' THIS-FILE | ip6tables-restore\n";
-    Ok(format!("{}{as_comment}", with_header("iptables-restore <", &format!("{hint}{v4}"))))
-}
-
-fn by_nft() -> Result<String, Failure> {
-    Ok(with_header("nft -f", &format!("flush ruleset\n{}", output(&NFT, &["list", "ruleset"])?)))
+/// IPv4 as it is; IPv6 and what is not iptables' as comments, each with the line that restores it.
+fn by_iptables(rest: &str) -> Result<String, Failure> {
+    let mut text = with_header("iptables-restore <", &output(&IPTABLES_SAVE, &[])?);
+    for (mark, tool, body) in [
+        ("#ip6 ", "ip6tables-restore", output(&IP6TABLES_SAVE, &[])?),
+        ("#nft ", "nft -f -", rest.to_owned()),
+    ] {
+        let _ = writeln!(text, "# the lines below: sed -n 's/^{mark}//p' THIS-FILE | {tool}");
+        for line in body.lines() {
+            let _ = writeln!(text, "{mark}{line}");
+        }
+    }
+    Ok(text)
 }
 
 fn with_header(tool: &str, body: &str) -> String {
