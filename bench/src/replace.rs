@@ -11,7 +11,7 @@ use crate::side::{Side, Who};
 use crate::stats::median;
 use crate::swap::Swapper;
 use crate::{Outcome, machine, world};
-use rolewall_kernel::conntrack;
+use rolewall_kernel::conntrack::{self, Tuple};
 use rolewall_lab::{FloodReport, FloodSpec, Flows, Host, Lab, Listen, Packet, StormSpec};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -262,20 +262,18 @@ impl Run<'_> {
     }
 }
 
-/// Sends one datagram back, so that the flow to `to` is an established one, and sees that it is.
+/// Sends one datagram back, so that the flow to `to` is an established one, and sees that it is. Flows of
+/// earlier floods may still be tracked; they have been answered.
 fn answer(node: &Host, to: SocketAddr) -> Outcome<()> {
-    let flow = || -> Outcome<conntrack::TrackedFlow> {
-        let flows = node.in_namespace(conntrack::flows)??;
-        let is_it =
-            |f: &conntrack::TrackedFlow| f.original.dst == to.ip() && f.original.dst_port == to.port();
-        flows.into_iter().find(is_it).ok_or_else(|| format!("no tracked flow to {to}").into())
-    };
-    let back = SocketAddr::new(flow()?.original.src, flow()?.original.src_port);
+    let tracked = || node.in_namespace(conntrack::flows);
+    let is_to = |tuple: &Tuple| SocketAddr::new(tuple.dst, tuple.dst_port) == to;
+    let asking = tracked()??.into_iter().find(|flow| is_to(&flow.original) && !flow.status.seen_reply());
+    let original = asking.ok_or_else(|| format!("no unanswered flow to {to} is tracked"))?.original;
+    let back = SocketAddr::new(original.src, original.src_port);
     node.send_packets(&[Packet::udp(to, back, b"yes")?])?;
-    if flow()?.status.seen_reply() {
-        Ok(())
-    } else {
-        Err(format!("the flow to {to} is not established").into())
+    match tracked()??.into_iter().find(|flow| flow.original == original) {
+        Some(flow) if flow.status.seen_reply() => Ok(()),
+        _ => Err(format!("the flow from {back} to {to} is not established after an answer").into()),
     }
 }
 
