@@ -4,11 +4,11 @@
 //! A step has at most two transactions. The first is the change that packets see. The second removes
 //! what they can no longer reach: removed in the first it cost 5 to 14 of 200,000 packets (measured).
 
-use crate::frame::{ARMED, Held, Parts, alive_for, armed, base_chain, hook_name};
+use crate::frame::{ARMED, Held, Parts, alive_for, armed, base_chain};
 use crate::{Phase, Revision};
 use rolewall_ruleset::table::Hook;
 use rolewall_ruleset::transaction::IfThere;
-use rolewall_ruleset::{Chain, Element, Generation, Op, Set, Table, TableId, Transaction};
+use rolewall_ruleset::{Chain, Element, Generation, Op, Set, Table, TableId, Transaction, text};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -194,7 +194,7 @@ impl<'g> Change<'g> {
         // Maps first: their elements hold references to chains.
         ops.extend(sets.iter().map(|set| Op::DeleteSet(id, set)));
         ops.extend(chains.iter().map(|chain| Op::DeleteChain(id, chain)));
-        ops.extend(self.surplus_hooks.iter().map(|hook| Op::DeleteChain(id, hook_name(*hook))));
+        ops.extend(self.surplus_hooks.iter().map(|hook| Op::DeleteChain(id, text::hook(*hook))));
         Some(Transaction { generation: None, ops })
     }
 }

@@ -19,7 +19,7 @@ use rolewall_ruleset::expr::MetaKey;
 use rolewall_ruleset::set::ElementExtra;
 use rolewall_ruleset::table::{ChainKind, Hook};
 use rolewall_ruleset::{
-    BaseChain, Chain, ChainPolicy, DataType, Element, Expr, Reg, Rule, Set, SetRef, Table, Verdict,
+    BaseChain, Chain, ChainPolicy, DataType, Element, Expr, Reg, Rule, Set, SetRef, Table, Verdict, text,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -134,7 +134,7 @@ pub fn base_chain(hook: Hook, candidate: Option<&str>, confirmed: Option<&str>) 
         policy: ChainPolicy::Accept,
         devices: Vec::new(),
     };
-    Chain { name: hook_name(hook).to_owned(), base: Some(base), rules }
+    Chain { name: text::hook(hook).to_owned(), base: Some(base), rules }
 }
 
 /// `meta nfproto @armed`
@@ -149,17 +149,4 @@ fn while_armed() -> Vec<Expr> {
 
 fn lead_to(entry: &str) -> Vec<Expr> {
     vec![Expr::Verdict(Verdict::Goto(entry.to_owned()))]
-}
-
-/// The name of our base chain on a hook.
-pub fn hook_name(hook: Hook) -> &'static str {
-    match hook {
-        Hook::Prerouting => "prerouting",
-        Hook::Input => "input",
-        Hook::Forward => "forward",
-        Hook::Output => "output",
-        Hook::Postrouting => "postrouting",
-        Hook::Ingress => "ingress",
-        Hook::Egress => "egress",
-    }
 }

@@ -12,7 +12,7 @@ pub use merge::{Opening, Way};
 
 use crate::Inventory;
 use cells::{Cells, Remote};
-use rolewall_ruleset::flow::{CtState, Direction, L4};
+use rolewall_ruleset::flow::{Direction, L4};
 use rolewall_ruleset::judge::{Judge, Judged};
 use rolewall_ruleset::{Flow, Ruleset};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -25,7 +25,7 @@ pub fn difference(now: &Ruleset, then: &Ruleset, inventory: &Inventory) -> Vec<O
     for direction in [Direction::In, Direction::Out] {
         for remote in &cells.remotes {
             for (proto, port) in &cells.ports {
-                let flow = flow(direction, remote, *proto, port.0);
+                let Some(flow) = flow(direction, remote, *proto, port.0) else { continue };
                 let way = match (passes(&before, &flow), passes(&after, &flow)) {
                     (false, true) => Way::Opens,
                     (true, false) => Way::Closes,
@@ -42,31 +42,13 @@ fn passes(judge: &Judge<'_>, flow: &Flow) -> bool {
     judge.verdict(flow) == Judged::Accept
 }
 
-const SOURCE_PORT: u16 = 40_000;
-const SYN: u8 = 0x02;
-
-fn flow(direction: Direction, remote: &Remote, proto: u8, dport: u16) -> Flow {
+/// None for a protocol without ports, of which no cell is made.
+fn flow(direction: Direction, remote: &Remote, proto: u8, dport: u16) -> Option<Flow> {
     let local = match remote.address {
         IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
         IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)),
     };
-    let is_in = direction == Direction::In;
-    let (src, dst) = if is_in { (remote.address, local) } else { (local, remote.address) };
-    let l4 = match proto {
-        6 => L4::Tcp { sport: SOURCE_PORT, dport, flags: SYN },
-        132 => L4::Sctp { sport: SOURCE_PORT, dport },
-        _ => L4::Udp { sport: SOURCE_PORT, dport },
-    };
-    let interface = remote.interface.clone();
-    Flow {
-        direction,
-        src,
-        dst,
-        l4,
-        iif: interface.clone().filter(|_| is_in),
-        oif: interface.filter(|_| !is_in),
-        ct: CtState::New,
-        hop_limit: 64,
-        payload: Vec::new(),
-    }
+    let (src, dst) =
+        if direction == Direction::In { (remote.address, local) } else { (local, remote.address) };
+    Some(Flow::first(direction, src, dst, L4::client(proto, dport)?).by(remote.interface.clone()))
 }

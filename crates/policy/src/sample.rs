@@ -5,7 +5,7 @@ use crate::plan::{Permit, Plan, Zone};
 use crate::{Network, Proto};
 use ipnet::IpNet;
 use rolewall_ruleset::Flow;
-use rolewall_ruleset::flow::{CtState, Direction, L4};
+use rolewall_ruleset::flow::{Direction, L4};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// A flow that the plan permits, and the permit.
@@ -90,20 +90,9 @@ fn flow(
         Network::Private => &plan.private_interfaces,
         Network::Public => &plan.public_interfaces,
     };
-    let interface = interfaces.first().cloned();
-    let is_in = direction == Direction::In;
-    let (src, dst) = if is_in { (remote, local) } else { (local, remote) };
-    Flow {
-        direction,
-        src,
-        dst,
-        l4: l4(proto, port),
-        iif: interface.clone().filter(|_| is_in),
-        oif: interface.filter(|_| !is_in),
-        ct: CtState::New,
-        hop_limit: 64,
-        payload: Vec::new(),
-    }
+    let (src, dst) = if direction == Direction::In { (remote, local) } else { (local, remote) };
+    let l4 = L4::client(proto.number(), port).unwrap_or(L4::Other(proto.number()));
+    Flow::first(direction, src, dst, l4).by(interfaces.first().cloned())
 }
 
 fn local_address(plan: &Plan, remote: IpAddr) -> IpAddr {
@@ -113,17 +102,4 @@ fn local_address(plan: &Plan, remote: IpAddr) -> IpAddr {
         IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)),
     };
     own.unwrap_or_else(unknown)
-}
-
-/// A source port that no service has.
-const SOURCE_PORT: u16 = 40_000;
-const SYN: u8 = 0x02;
-
-fn l4(proto: Proto, dport: u16) -> L4 {
-    let sport = SOURCE_PORT;
-    match proto {
-        Proto::Tcp => L4::Tcp { sport, dport, flags: SYN },
-        Proto::Udp => L4::Udp { sport, dport },
-        Proto::Sctp => L4::Sctp { sport, dport },
-    }
 }

@@ -5,7 +5,7 @@ use crate::failure::{Failure, Kind};
 use crate::host::session::{self, Session};
 use rolewall_kernel::{conntrack, links, sockets};
 use rolewall_policy::{Plan, sample};
-use rolewall_ruleset::flow::{CtState, Direction, L4};
+use rolewall_ruleset::flow::{Direction, L4};
 use rolewall_ruleset::judge::{Judge, Judged};
 use rolewall_ruleset::{Flow, Ruleset};
 use std::collections::{BTreeSet, HashMap};
@@ -107,17 +107,10 @@ impl Live {
             TCP => L4::Tcp { sport, dport, flags: SYN },
             _ => L4::Udp { sport, dport },
         };
-        Flow {
-            direction: live.direction,
-            src: live.src.ip(),
-            dst: live.dst.ip(),
-            l4,
-            iif: self.interfaces.get(&live.dst.ip()).cloned(),
-            oif: self.interfaces.get(&live.src.ip()).cloned(),
-            ct: CtState::New,
-            hop_limit: 64,
-            payload: Vec::new(),
-        }
+        let mut flow = Flow::first(live.direction, live.src.ip(), live.dst.ip(), l4);
+        flow.iif = self.interfaces.get(&live.dst.ip()).cloned();
+        flow.oif = self.interfaces.get(&live.src.ip()).cloned();
+        flow
     }
 }
 

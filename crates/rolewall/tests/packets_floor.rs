@@ -4,13 +4,13 @@
 
 mod support;
 
-use rolewall_lab::{HostSpec, Lab, Listen, Outcome, Packet, Probe};
+use rolewall_lab::{Host, HostSpec, Lab, Listen, Outcome, Packet, Probe};
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 use support::program::{PATIENCE, Program};
 use support::scene::{OPEN, Who, cluster, hosts, ping, scene, scene_with, settings, tcp};
-use support::{can_run, ip};
+use support::{can_run, ip, nft};
 
 /// The scene with the node confirmed in these roles, and nothing let out that is not permitted either.
 fn confirmed(lab: Lab, roles: &[&str]) -> Lab {
@@ -143,4 +143,47 @@ fn dhcp_answers_come_in_and_nothing_else_to_its_ports() {
     assert_eq!(send(v6.0, 4000, v6.1, 546), (1, 0));
     assert_eq!(send(v6.0, 547, v6.1, 546), (1, 1));
     assert_eq!(send(v4.0, 547, v4.1, 546), (1, 1), "DHCPv6 is of IPv6");
+}
+
+/// Packets that the node has refused so far.
+fn refused(node: &Host) -> u64 {
+    let chain = nft(node, &["list", "chain", "inet", "rolewall", "r1-refuse-in"]);
+    let last = chain.rsplit("counter packets ").next().unwrap();
+    last.split(' ').next().unwrap().parse().unwrap()
+}
+
+/// Conntrack forgets flows, by a flush or a full table, and path MTU discovery has to work all the same.
+#[test]
+fn errors_about_flows_that_conntrack_does_not_know_come_in_and_redirects_do_not() {
+    if !can_run() {
+        return;
+    }
+    let lab = confirmed(scene(), &["sql"]);
+    let (node, _, outside) = hosts(&lab);
+    let [v4, v6] = Who::Stranger.addresses();
+    let (to_v4, to_v6) = (ip("192.0.2.1"), ip("2001:db8::1"));
+    // Of a datagram that the node never sent.
+    let about = |from: IpAddr, to: IpAddr| -> Vec<u8> {
+        let (from, to) = (SocketAddr::new(from, 40000), SocketAddr::new(to, 9));
+        [&[0, 0, 5, 20][..], &Packet::udp(from, to, b"lost").unwrap().bytes()].concat()
+    };
+    let send = |to: IpAddr, from: IpAddr, kind: u8, code: u8| -> u64 {
+        let before = refused(node);
+        let error = Packet::icmp(from, to, kind, code, &about(to, from)).unwrap();
+        outside.send_packets(&[error]).unwrap();
+        std::thread::sleep(Duration::from_millis(100));
+        refused(node) - before
+    };
+    for (kind, code) in [(3, 4), (3, 1), (11, 0), (12, 0)] {
+        assert_eq!(send(to_v4, v4, kind, code), 0, "ICMP {kind}/{code}");
+    }
+    for (kind, code) in [(1, 0), (2, 0), (3, 0), (4, 0)] {
+        assert_eq!(send(to_v6, v6, kind, code), 0, "ICMPv6 {kind}/{code}");
+    }
+    assert_eq!((send(to_v4, v4, 5, 1), send(to_v6, v6, 137, 0)), (1, 1), "redirects");
+    assert_eq!(
+        (send(to_v4, v4, 13, 0), send(to_v6, v6, 133, 0)),
+        (1, 1),
+        "timestamps and router solicitations"
+    );
 }

@@ -54,6 +54,12 @@ pub enum L4 {
 }
 
 impl L4 {
+    /// The first packet of a client to a port: TCP a SYN, the source port an ephemeral one. None for a protocol
+    /// without ports.
+    pub fn client(number: u8, dport: u16) -> Option<L4> {
+        Some(with_ports(number)?(EPHEMERAL, dport))
+    }
+
     /// IANA's protocol number.
     pub fn number(self) -> u8 {
         match self {
@@ -121,9 +127,24 @@ impl Flow {
         if let (L4::Icmp { .. }, false) | (L4::Icmpv6 { .. }, true) = (l4, src_address.is_ipv4()) {
             return Err(FlowError::WrongFamily { proto: proto.into(), src: src_address });
         }
-        let (src, dst) = (src_address, dst_address);
+        Ok(Flow::first(direction, src_address, dst_address, l4))
+    }
+
+    /// The first packet of a flow, by no interface that any rule names.
+    pub fn first(direction: Direction, src: IpAddr, dst: IpAddr, l4: L4) -> Flow {
         let (iif, oif, ct, payload) = (None, None, CtState::New, Vec::new());
-        Ok(Flow { direction, src, dst, l4, iif, oif, ct, hop_limit: HOP_LIMIT, payload })
+        Flow { direction, src, dst, l4, iif, oif, ct, hop_limit: HOP_LIMIT, payload }
+    }
+
+    /// The same flow by this interface, on the side that its direction has (a forwarded one has both).
+    #[must_use]
+    pub fn by(mut self, interface: Option<String>) -> Flow {
+        match self.direction {
+            Direction::In => self.iif = interface,
+            Direction::Out => self.oif = interface,
+            Direction::Forward => (self.iif, self.oif) = (interface.clone(), interface),
+        }
+        self
     }
 
     /// The same flow in a state of conntrack's; TCP is then a SYN if new, an ACK otherwise.

@@ -149,7 +149,7 @@ fn foreign_leads(seen: &Seen) -> Vec<String> {
 fn foreign_table(foreign: &Foreign) -> ForeignTable {
     ForeignTable {
         table: foreign.id.to_string(),
-        filters: foreign.filters.iter().map(|h| rolewall_control::frame::hook_name(*h)).collect(),
+        filters: foreign.filters.iter().map(|h| rolewall_ruleset::text::hook(*h)).collect(),
         nat: foreign.has_nat,
         dormant: foreign.flags.dormant,
         owned: foreign.flags.owner,
