@@ -2,7 +2,7 @@
 //! Not here: deleting them, their counters, and expectations.
 
 use crate::links::ip;
-use crate::netlink::{Dump, DumpError, Fields, Message, Socket, Subject, Writer};
+use crate::netlink::{Dump, DumpError, Fields, Message, NetlinkError, Socket, Subject, Writer};
 use std::net::IpAddr;
 
 /// One direction of a tracked connection.
@@ -95,15 +95,17 @@ const ATTEMPTS: u32 = 5;
 pub fn flows() -> Result<Vec<TrackedFlow>, DumpError> {
     let failed = |e| DumpError::new(SUBJECT, e);
     let mut socket = Socket::open(Some(rustix::net::netlink::NETFILTER)).map_err(failed)?;
+    let all = if count(&mut socket) == Some(0) { Ok(Vec::new()) } else { list(&mut socket).map_err(failed) };
+    socket.leave();
+    all
+}
+
+fn list(socket: &mut Socket) -> Result<Vec<TrackedFlow>, NetlinkError> {
     let mut all = Vec::new();
-    if count(&mut socket) == Some(0) {
-        return Ok(all);
-    }
     for _ in 0..ATTEMPTS {
         all.clear();
         let fill = |w: &mut Writer| w.fixed(&[0; wire::NFGENMSG_LEN]);
-        let dump = socket.dump(wire::CT_GET, fill, |m| all.extend(flow(m))).map_err(failed)?;
-        if dump == Dump::Consistent {
+        if socket.dump(wire::CT_GET, fill, |m| all.extend(flow(m)))? == Dump::Consistent {
             break;
         }
     }

@@ -127,24 +127,24 @@ fn a_source_beyond_the_limit_of_jabber_is_refused_and_another_still_gets_in() {
         ],
     );
     let lab = scene_with(&[], vec![more.unwrap()]);
-    let limit = "[limits]\nxmpp-client = { new_per_second = 1, burst = 5 }";
+    let limit = "[limits]\nxmpp-client = { new_per_second = 1, burst = 30 }";
     become_roles(&lab, &["jabber"], "", limit);
     let (node, phones) = (hosts(&lab).0, lab.host("phones").unwrap());
     phones.ip("route add ::/0 dev eth0\n").unwrap();
     let _served = node.serve(Listen::new().tcp([5222])).unwrap();
     let (v4, v6) = (ip("192.0.2.1"), ip("2001:db8::1"));
-    // Five at once, and one a second while they are sent.
-    let few = 5..=15;
-    let admitted = burst(phones, "192.0.2.50", v4, 100);
+    // Thirty at once, and one a second while they are sent.
+    let few = 30..=45;
+    let admitted = burst(phones, "192.0.2.50", v4, 200);
     assert!(few.contains(&admitted), "{admitted} of one source");
-    let admitted = burst(phones, "192.0.2.51", v4, 5);
-    assert_eq!(admitted, 5, "another source is not concerned");
-    let admitted = burst(phones, "2001:db8:50::1", v6, 100);
+    let admitted = burst(phones, "192.0.2.51", v4, 30);
+    assert_eq!(admitted, 30, "another source is not concerned");
+    let admitted = burst(phones, "2001:db8:50::1", v6, 200);
     assert!(few.contains(&admitted), "{admitted} of one /64");
-    let admitted = burst(phones, "2001:db8:50::2", v6, 20);
-    assert!(admitted <= 10, "{admitted} more of the same /64");
-    let admitted = burst(phones, "2001:db8:51::1", v6, 5);
-    assert_eq!(admitted, 5, "another /64 is not concerned");
+    let admitted = burst(phones, "2001:db8:50::2", v6, 40);
+    assert!(admitted <= 15, "{admitted} more of the same /64");
+    let admitted = burst(phones, "2001:db8:51::1", v6, 30);
+    assert_eq!(admitted, 30, "another /64 is not concerned");
 }
 
 #[test]

@@ -62,6 +62,13 @@ impl Nft {
         self.consistently(&format!("reading table {id}"), |nft| nft.table_once(id, Elements::All))
     }
 
+    /// The named sets of a table, without their elements.
+    pub fn read_sets(&mut self, id: &TableId) -> Result<Vec<Set>, NftError> {
+        let doing = format!("reading the sets of table {id}");
+        let sets = self.consistently(&doing, |nft| nft.sets_once(id))?;
+        Ok(sets.into_iter().map(|decoded| decoded.set).filter(|set| !set.is_anonymous()).collect())
+    }
+
     /// A table's base chains with their rules, and nothing else of it. Sets that a rule has of its own are
     /// named, not read.
     pub fn read_base_chains(&mut self, id: &TableId) -> Result<Table, NftError> {

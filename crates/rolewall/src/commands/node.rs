@@ -9,7 +9,7 @@ use crate::firewall::Firewall;
 use crate::host::{CLUSTER_D, Host, ROLES_D};
 use crate::joined::{self, Event, Way};
 use crate::state::{Store, write_atomically};
-use rolewall_control::{Phase, Revision};
+use rolewall_control::{Held, Revision};
 use rolewall_policy::plan::EVERY_NODE;
 use rolewall_policy::{Catalogue, NodeName};
 use rolewall_ruleset::transaction::IfThere;
@@ -117,21 +117,20 @@ fn checked_addresses(addresses: &[IpAddr]) -> Result<(), Failure> {
     }
 }
 
-/// The confirmed revision and its sets, without their elements.
+/// The confirmed revision and its sets, without their elements; nothing else of the table is read.
 fn confirmed_sets(firewall: &mut Firewall) -> Result<(Revision, Vec<Set>), Failure> {
-    let seen = firewall.look()?;
-    match (Phase::of(seen.as_ref().map(|s| &s.held)), seen) {
-        (Phase::Confirmed { revision }, Some(seen)) => {
-            let ours = |s: &Set| Revision::of_name(&s.name) == Some(revision);
-            Ok((revision, seen.outline.sets.into_iter().filter(ours).collect()))
-        }
-        (Phase::Test { .. } | Phase::Expired { .. }, _) => {
-            Err(Failure::input("a test is running: a node can join only what is confirmed")
-                .help("rolewall confirm or rolewall revert first"))
-        }
-        _ => Err(Failure::input("nothing is in force that a node could join")
-            .help("rolewall apply, then rolewall confirm")),
+    let held = Held::read(&firewall.nft.read_base_chains(&firewall.id)?);
+    if held.candidate_revision().is_some() {
+        return Err(Failure::input("a test is running: a node can join only what is confirmed")
+            .help("rolewall confirm or rolewall revert first"));
     }
+    let revision = held.confirmed_revision().ok_or_else(|| {
+        Failure::input("nothing is in force that a node could join")
+            .help("rolewall apply, then rolewall confirm")
+    })?;
+    let mut sets = firewall.nft.read_sets(&firewall.id)?;
+    sets.retain(|set| Revision::of_name(&set.name) == Some(revision));
+    Ok((revision, sets))
 }
 
 /// For each label whose sets this node's ruleset has: the set of the address's family, with the address.
