@@ -157,16 +157,22 @@ impl<'g> Change<'g> {
             ops.push(Op::AddTable(&self.table));
             ops.push(Op::AddSet(id, &self.armed));
         }
+        // Base chains before the rest, as a listing has them: without rules they accept, as if they were not.
+        let (new, standing): (Vec<&Chain>, Vec<&Chain>) = self.leads.iter().partition(|c| self.is_new(c));
+        ops.extend(new.into_iter().map(|chain| Op::AddChain(id, chain)));
         if let Some(generation) = self.generation {
             add_generation(id, generation, &mut ops);
         }
         self.arming(&mut ops);
+        ops.extend(standing.into_iter().map(|chain| Op::FlushChain(id, &chain.name)));
         for chain in &self.leads {
-            let is_new = chain.base.as_ref().is_some_and(|b| self.new_hooks.contains(&b.hook));
-            ops.push(if is_new { Op::AddChain(id, chain) } else { Op::FlushChain(id, &chain.name) });
             ops.extend(chain.rules.iter().map(|rule| Op::AddRule(id, &chain.name, rule)));
         }
         Transaction { generation: None, ops }
+    }
+
+    fn is_new(&self, chain: &Chain) -> bool {
+        chain.base.as_ref().is_some_and(|base| self.new_hooks.contains(&base.hook))
     }
 
     /// Elements are deleted and added in one batch: adding one that is there would not renew its timeout.

@@ -43,6 +43,7 @@ pub fn lower(plan: &Plan, prefix: &str) -> Generation {
     if let Forward::Filtered(mode) = plan.forward {
         entries.push((Hook::Forward, lowering.forward(mode)));
     }
+    entries.sort();
     let mut generation = Generation { entries, ..Generation::empty(&table_id()) };
     generation.parts.sets = lowering.sets;
     generation.parts.chains = lowering.chains;

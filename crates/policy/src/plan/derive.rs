@@ -7,6 +7,7 @@ use crate::catalogue::{Origin, PublicReach};
 use crate::{
     Catalogue, Client, Inventory, Limit, Network, Node, PortRange, Role, RoleName, Service, Settings, Who,
 };
+use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -133,7 +134,12 @@ impl<'a> Deriving<'a> {
             Who::Admin if on_public && role.public == PublicReach::AdminOnRequest => {
                 self.inputs.me.admin_public.contains(&role.name).then_some(Zone::Admin)
             }
-            Who::Admin => Some(Zone::Admin),
+            Who::Admin => {
+                if role.public == PublicReach::AdminOnRequest {
+                    self.warn_of_admins_outside(role);
+                }
+                Some(Zone::Admin)
+            }
             Who::EveryNode => Some(self.every_node()),
             Who::Peers => Some(self.role_zone(&role.name)),
             Who::Role(name) => Some(self.role_zone(name)),
@@ -148,6 +154,30 @@ impl<'a> Deriving<'a> {
                 .into(),
         });
         Zone::Anyone
+    }
+
+    /// The controller is private unless asked: an admin who is not on the private network is told so.
+    fn warn_of_admins_outside(&mut self, role: &Role) {
+        let Inputs { inventory, settings, me, .. } = self.inputs;
+        let cluster = &inventory.cluster;
+        let is_inside = |admin: &IpNet| cluster.private.iter().any(|net| net.contains(admin));
+        let is_asked = me.admin_public.contains(&role.name);
+        if is_asked || !settings.private_interfaces.is_empty() || cluster.admin.iter().any(is_inside) {
+            return;
+        }
+        let warning = Warning {
+            what: format!(
+                "{}: no admin network is on the private network, so nobody reaches it as admin",
+                role.title
+            ),
+            help: format!(
+                "set admin_public = [\"{}\"] on this node to admit admin networks over the public network",
+                role.name
+            ),
+        };
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
     }
 
     fn limit(&self, role: &Role, service: &Service) -> Option<NamedLimit> {
