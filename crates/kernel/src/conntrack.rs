@@ -1,6 +1,7 @@
 //! Connections that Linux tracks (`nf_conntrack_netlink`).
 //! Not here: deleting them, their counters, and expectations.
 
+use crate::Nft;
 use crate::links::ip;
 use crate::netlink::{Dump, DumpError, Fields, Message, NetlinkError, Socket, Subject, Writer};
 use std::net::IpAddr;
@@ -95,9 +96,17 @@ const ATTEMPTS: u32 = 5;
 pub fn flows() -> Result<Vec<TrackedFlow>, DumpError> {
     let failed = |e| DumpError::new(SUBJECT, e);
     let mut socket = Socket::open(Some(rustix::net::netlink::NETFILTER)).map_err(failed)?;
-    let all = if count(&mut socket) == Some(0) { Ok(Vec::new()) } else { list(&mut socket).map_err(failed) };
-    socket.leave();
-    all
+    flows_on(&mut socket).map_err(failed)
+}
+
+/// The same over a conversation that is open already: closing a second socket would wait for what is being
+/// deleted meanwhile.
+pub fn flows_over(nft: &mut Nft) -> Result<Vec<TrackedFlow>, DumpError> {
+    flows_on(nft.socket()).map_err(|e| DumpError::new(SUBJECT, e))
+}
+
+fn flows_on(socket: &mut Socket) -> Result<Vec<TrackedFlow>, NetlinkError> {
+    if count(socket) == Some(0) { Ok(Vec::new()) } else { list(socket) }
 }
 
 fn list(socket: &mut Socket) -> Result<Vec<TrackedFlow>, NetlinkError> {

@@ -2,6 +2,7 @@
 //! Not here: what to do about it.
 
 use crate::failure::{Failure, Kind};
+use crate::firewall::Firewall;
 use crate::host::session::{self, Session};
 use rolewall_kernel::{conntrack, links, sockets};
 use rolewall_policy::{Plan, sample};
@@ -53,9 +54,9 @@ const SYN: u8 = 0x02;
 
 impl Live {
     /// Asks Linux for sockets, conntrack's flows and addresses. A kernel without conntrack has none yet.
-    pub(crate) fn read() -> Result<Live, Failure> {
+    pub(crate) fn read(firewall: &mut Firewall) -> Result<Live, Failure> {
         let established = session::established().map_err(Failure::host)?;
-        let tracked = conntrack::flows().unwrap_or_default();
+        let tracked = conntrack::flows_over(&mut firewall.nft).unwrap_or_default();
         let mut live = Live { sessions: session::own(&established), ..Live::default() };
         if live.sessions.is_empty() && established.is_empty() && tracked.is_empty() {
             return Ok(live);

@@ -48,6 +48,11 @@ impl Nft {
         Ok(Nft { socket })
     }
 
+    /// The socket, for another part of netfilter.
+    pub(crate) fn socket(&mut self) -> &mut Socket {
+        &mut self.socket
+    }
+
     /// Ends the conversation without waiting for Linux to free what was deleted in it. Dropping waits, and is
     /// right where a table with the owner flag must be gone at once.
     pub fn leave(self) {

@@ -55,14 +55,15 @@ pub(crate) fn apply(host: &Host, arguments: &ApplyArgs) -> Result<Applied, Failu
     host.live("apply")?;
     let store = Store::of(host);
     let _lock = store.lock("apply")?;
-    // The inventory is the longer half of the work, and asks nothing of the kernel's firewall.
+    // Neither half of the work asks anything of the other.
     let (inputs, stand) = std::thread::scope(|scope| {
-        let stand = scope.spawn(|| Stand::read(host, store));
-        (Inputs::read(host, Look::AsNeeded), stand.join())
+        let inputs = scope.spawn(|| Inputs::read(host, Look::AsNeeded));
+        let stand = Stand::read(host, store);
+        (joined_value(inputs.join()), stand)
     });
     let inputs = inputs?;
     inputs.tell_notes();
-    let stand = joined_value(stand)?;
+    let stand = stand?;
     hold_if_shrunk(&inputs, &stand.notes, arguments)?;
     let plan = inputs.plan()?;
     let nodes = inputs.inventory.nodes.len();
@@ -100,7 +101,7 @@ impl Stand {
             _ => None,
         };
         let foreign = foreign::tables(&mut firewall)?;
-        let live = Live::read()?;
+        let live = Live::read(&mut firewall)?;
         Ok(Stand { store, firewall, notes, phase, seen, confirmed, foreign, live })
     }
 }

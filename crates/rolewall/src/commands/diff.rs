@@ -31,7 +31,7 @@ pub(crate) fn diff(host: &Host, json: bool) -> Result<u8, Failure> {
     let now = Ruleset { tables: held.into_iter().collect() };
     let openings = difference(&now, &candidate, &inputs.inventory);
     let of = |way: Way| openings.iter().filter(|o| o.way == way).map(ToString::to_string).collect();
-    let cut = cut_by(&candidate, &Live::read()?);
+    let cut = cut_by(&candidate, &Live::read(&mut firewall)?);
     let sessions =
         cut.sessions.iter().map(|(session, by)| format!("cuts your own session {session}, by {by}"));
     let document = Document {
