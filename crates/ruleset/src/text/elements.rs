@@ -87,6 +87,11 @@ fn spell_data(fields: &[DataType], data: &MapData) -> Option<String> {
 
 /// A key or a range of keys, field by field.
 pub(super) fn span(columns: &[Column], element: &Element, ranges: bool) -> Option<String> {
+    // A plain address or port, which most elements are, needs none of what follows.
+    if let ([one], None) = (columns, &element.end) {
+        let bytes = Some(element.key.bytes()).filter(|bytes| bytes.len() == one.len)?;
+        return value::spell(one.kind, bytes, one.order);
+    }
     let first = fields(columns, element.key.bytes())?;
     let last = match &element.end {
         Some(end) => fields(columns, end.bytes())?,
