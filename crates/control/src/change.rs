@@ -4,12 +4,12 @@
 //! A step has at most two transactions. The first is the change that packets see. The second removes
 //! what they can no longer reach: removed in the first it cost 5 to 14 of 200,000 packets (measured).
 
-use crate::frame::{ARMED, Held, Parts, alive_for, armed, base_chain};
+use crate::frame::{ARMED, Held, Leads, Parts, alive_for, armed, led_chain};
 use crate::{Phase, Revision};
 use rolewall_ruleset::table::Hook;
 use rolewall_ruleset::transaction::IfThere;
-use rolewall_ruleset::{Chain, Element, Generation, Op, Set, Table, TableId, Transaction, text};
-use std::collections::{BTreeMap, BTreeSet};
+use rolewall_ruleset::{Chain, Element, Generation, Op, Set, Table, TableFlags, TableId, Transaction, text};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Why a step cannot be taken from where the host stands.
@@ -34,7 +34,11 @@ pub struct Change<'g> {
     table: Table,
     create_table: bool,
     delete_table: bool,
+    /// Our own table sleeps: it is woken first.
+    wake: bool,
     generation: Option<&'g Generation>,
+    /// What stands already of that generation, and is made anew.
+    standing: Parts,
     /// Elements of `armed` that must still be alive, or the step is refused by the kernel.
     must_be_alive: bool,
     disarm: bool,
@@ -42,6 +46,8 @@ pub struct Change<'g> {
     armed: Set,
     leads: Vec<Chain>,
     new_hooks: BTreeSet<Hook>,
+    /// Base chains that the frame has not, or has otherwise.
+    misplaced: Vec<String>,
     surplus: Parts,
     surplus_hooks: Vec<Hook>,
 }
@@ -56,7 +62,7 @@ impl<'g> Change<'g> {
     ) -> Change<'g> {
         let none = Held::default();
         let now = held.unwrap_or(&none);
-        let entries: BTreeMap<Hook, String> = candidate.entries.iter().cloned().collect();
+        let entries: Leads = candidate.entries.iter().cloned().collect();
         let mut change = Change::on(table, held);
         change.lead(now, &entries, &now.confirmed);
         change.arm = alive_for(u64::try_from(window.as_millis()).unwrap_or(u64::MAX));
@@ -70,7 +76,7 @@ impl<'g> Change<'g> {
     pub fn confirm(table: &TableId, held: Option<&Held>) -> Result<Change<'g>, NotPossible> {
         let (held, candidate) = under_test(held)?;
         let mut change = Change::on(table, Some(held));
-        change.lead(held, &BTreeMap::new(), &held.candidate);
+        change.lead(held, &Leads::new(), &held.candidate);
         change.must_be_alive = true;
         change.surplus = held.parts_but(&[Some(candidate)]);
         change.surplus_hooks =
@@ -89,7 +95,7 @@ impl<'g> Change<'g> {
             change.delete_table = true;
             return Ok(change);
         }
-        change.lead(held, &BTreeMap::new(), &held.confirmed);
+        change.lead(held, &Leads::new(), &held.confirmed);
         change.disarm = true;
         change.surplus = held.parts_but(&[held.confirmed_revision()]);
         change.surplus_hooks =
@@ -97,15 +103,18 @@ impl<'g> Change<'g> {
         Ok(change)
     }
 
-    /// Puts a generation in force at once, whatever was: at boot, and when ours is enabled again.
+    /// Puts a generation in force at once, whatever was: at boot, and when ours is enabled again. What
+    /// stands of that very generation is mended: no rule is there twice.
     pub fn load(table: &TableId, held: Option<&Held>, generation: &'g Generation) -> Change<'g> {
         let none = Held::default();
         let now = held.unwrap_or(&none);
-        let entries: BTreeMap<Hook, String> = generation.entries.iter().cloned().collect();
+        let entries: Leads = generation.entries.iter().cloned().collect();
         let mut change = Change::on(table, held);
-        change.lead(now, &BTreeMap::new(), &entries);
+        change.lead(now, &Leads::new(), &entries);
         change.disarm = held.is_some();
-        change.surplus = now.parts_but(&[]);
+        let revision = entries.values().next().and_then(|entry| Revision::of_name(entry));
+        change.surplus = now.parts_but(&[revision]);
+        change.mend(now, revision, generation);
         change.surplus_hooks = now.hooks.iter().filter(|h| !entries.contains_key(h)).copied().collect();
         change.generation = Some(generation);
         change
@@ -123,27 +132,33 @@ impl<'g> Change<'g> {
             table: Table::new(table.family, &table.name),
             create_table: held.is_none(),
             delete_table: false,
+            wake: held.is_some_and(|h| h.dormant),
             generation: None,
+            standing: Parts::default(),
             must_be_alive: false,
             disarm: false,
             arm: Vec::new(),
             armed: armed(),
             leads: Vec::new(),
             new_hooks: BTreeSet::new(),
+            misplaced: held.map(|h| h.misplaced.clone()).unwrap_or_default(),
             surplus: Parts::default(),
             surplus_hooks: Vec::new(),
         }
     }
 
     /// Every base chain that is there or is needed gets its leads anew.
-    fn lead(&mut self, held: &Held, candidate: &BTreeMap<Hook, String>, confirmed: &BTreeMap<Hook, String>) {
+    fn lead(&mut self, held: &Held, candidate: &Leads, confirmed: &Leads) {
         let needed: BTreeSet<Hook> = candidate.keys().chain(confirmed.keys()).copied().collect();
         self.new_hooks = needed.difference(&held.hooks).copied().collect();
-        let of = |map: &'_ BTreeMap<Hook, String>, hook: &Hook| map.get(hook).cloned();
-        self.leads = needed
-            .union(&held.hooks)
-            .map(|hook| base_chain(*hook, of(candidate, hook).as_deref(), of(confirmed, hook).as_deref()))
-            .collect();
+        self.leads = needed.union(&held.hooks).map(|hook| led_chain(*hook, candidate, confirmed)).collect();
+    }
+
+    /// What stands of the revision that is loaded is made anew; its chains that are not wanted go last.
+    fn mend(&mut self, held: &Held, revision: Option<Revision>, wanted: &Generation) {
+        self.standing = revision.and_then(|r| held.generations.get(&r)).cloned().unwrap_or_default();
+        let unwanted = self.standing.chains.iter().filter(|name| wanted.parts.chain(name).is_none());
+        self.surplus.chains.extend(unwanted.cloned());
     }
 
     /// The change that packets see.
@@ -153,22 +168,37 @@ impl<'g> Change<'g> {
         if self.delete_table {
             return Transaction { generation: None, ops: vec![Op::DeleteTable(id)] };
         }
+        if self.wake {
+            ops.push(Op::SetTableFlags(id, TableFlags::default()));
+        }
         if self.create_table {
             ops.push(Op::AddTable(&self.table));
             ops.push(Op::AddSet(id, &self.armed));
         }
-        // Base chains before the rest, as a listing has them: without rules they accept, as if they were not.
-        let (new, standing): (Vec<&Chain>, Vec<&Chain>) = self.leads.iter().partition(|c| self.is_new(c));
-        ops.extend(new.into_iter().map(|chain| Op::AddChain(id, chain)));
-        if let Some(generation) = self.generation {
-            add_generation(id, generation, &mut ops);
-        }
         self.arming(&mut ops);
-        ops.extend(standing.into_iter().map(|chain| Op::FlushChain(id, &chain.name)));
+        self.clearing(&mut ops);
+        // Base chains before the rest, as a listing has them: without rules they accept, as if they were not.
+        ops.extend(self.leads.iter().filter(|c| self.is_new(c)).map(|chain| Op::AddChain(id, chain)));
+        if let Some(generation) = self.generation {
+            add_generation(id, generation, &self.standing, &mut ops);
+        }
         for chain in &self.leads {
             ops.extend(chain.rules.iter().map(|rule| Op::AddRule(id, &chain.name, rule)));
         }
         Transaction { generation: None, ops }
+    }
+
+    /// Rules before sets: a set that a rule looks into cannot be deleted. Sets are deleted, not flushed,
+    /// because one of another declaration under the same name would be refused.
+    fn clearing<'a>(&'a self, ops: &mut Vec<Op<'a>>) {
+        let id = &self.table.id;
+        let led = self.leads.iter().filter(|c| !self.is_new(c));
+        ops.extend(led.map(|chain| Op::FlushChain(id, &chain.name)));
+        for chain in &self.misplaced {
+            ops.extend([Op::FlushChain(id, chain), Op::DeleteChain(id, chain)]);
+        }
+        ops.extend(self.standing.chains.iter().map(|chain| Op::FlushChain(id, chain)));
+        ops.extend(self.standing.sets.iter().map(|set| Op::DeleteSet(id, set)));
     }
 
     fn is_new(&self, chain: &Chain) -> bool {
@@ -221,9 +251,10 @@ fn under_test(held: Option<&Held>) -> Result<(&Held, Revision), NotPossible> {
 }
 
 /// A generation's sets, chains, elements and rules, in an order in which each refers only to what is there.
-fn add_generation<'a>(id: &'a TableId, generation: &'a Generation, ops: &mut Vec<Op<'a>>) {
+fn add_generation<'a>(id: &'a TableId, generation: &'a Generation, standing: &Parts, ops: &mut Vec<Op<'a>>) {
     ops.extend(generation.parts.sets.iter().map(|set| Op::AddSet(id, set)));
-    ops.extend(generation.parts.chains.iter().map(|chain| Op::AddChain(id, chain)));
+    let new = generation.parts.chains.iter().filter(|chain| !standing.chains.contains(&chain.name));
+    ops.extend(new.map(|chain| Op::AddChain(id, chain)));
     let filled = generation.parts.sets.iter().filter(|set| !set.elements.is_empty());
     ops.extend(filled.map(|set| Op::AddElements(id, set, &set.elements, IfThere::Keep)));
     for chain in &generation.parts.chains {

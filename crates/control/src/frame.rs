@@ -8,6 +8,8 @@
 //! }
 //! ```
 //!
+//! A hook that the confirmed revision has and the candidate has not is led past by `meta nfproto @armed accept`.
+//!
 //! The elements of `armed` carry a timeout. When it has run out Linux itself leads packets back to what
 //! was in force before: no process, file, clock or cron of ours takes part.
 //!
@@ -29,17 +31,24 @@ pub const ARMED: &str = "armed";
 /// NFPROTO_IPV4 and NFPROTO_IPV6: one element each, so that neither family can be left behind.
 const FAMILIES: [u8; 2] = [2, 10];
 
+/// Entry chains, by the hook from which packets are led to them.
+pub type Leads = BTreeMap<Hook, String>;
+
 /// Our table as the kernel holds it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Held {
     /// The entry chain that is confirmed, by hook.
-    pub confirmed: BTreeMap<Hook, String>,
+    pub confirmed: Leads,
     /// The entry chain under test, by hook, whether or not the test has ended.
-    pub candidate: BTreeMap<Hook, String>,
+    pub candidate: Leads,
     /// What is left of the test in milliseconds; none once it has ended.
     pub remaining_ms: Option<u64>,
-    /// Hooks on which a base chain of ours hangs.
+    /// Hooks on which a base chain of ours hangs, as it should.
     pub hooks: BTreeSet<Hook>,
+    /// Base chains that are none of the frame's, or hang otherwise than it makes them.
+    pub misplaced: Vec<String>,
+    /// Somebody put our table to sleep: its base chains hang on no hook.
+    pub dormant: bool,
     /// Chains and sets of every generation that is there, reached or not.
     pub generations: BTreeMap<Revision, Parts>,
 }
@@ -56,10 +65,11 @@ pub struct Parts {
 impl Held {
     /// Reads our table, which need not hold the elements of any set but [`ARMED`].
     pub fn read(table: &Table) -> Held {
-        let mut held = Held { remaining_ms: remaining_ms(table), ..Held::default() };
+        let (remaining_ms, dormant) = (remaining_ms(table), table.flags.dormant);
+        let mut held = Held { remaining_ms, dormant, ..Held::default() };
         for chain in &table.chains {
             match &chain.base {
-                Some(base) => held.read_base(base.hook, chain),
+                Some(base) => held.read_base(base, chain),
                 None => held.read_part(&chain.name, |parts| &mut parts.chains),
             }
         }
@@ -69,8 +79,21 @@ impl Held {
         held
     }
 
-    fn read_base(&mut self, hook: Hook, chain: &Chain) {
-        self.hooks.insert(hook);
+    fn read_base(&mut self, base: &BaseChain, chain: &Chain) {
+        let hook = base.hook;
+        let is_ours = chain.name == text::hook(hook);
+        if is_ours && *base == hung_on(hook) {
+            self.hooks.insert(hook);
+        } else {
+            self.misplaced.push(chain.name.clone());
+        }
+        if is_ours {
+            self.read_leads(hook, chain);
+        }
+    }
+
+    /// Only a goto leads; by what the candidate leaves a hook alone leads nowhere.
+    fn read_leads(&mut self, hook: Hook, chain: &Chain) {
         for rule in &chain.rules {
             let Some(Expr::Verdict(Verdict::Goto(entry))) = rule.exprs.last() else { continue };
             let lead = if rule.exprs.len() == 1 { &mut self.confirmed } else { &mut self.candidate };
@@ -127,14 +150,25 @@ pub fn base_chain(hook: Hook, candidate: Option<&str>, confirmed: Option<&str>) 
     if let Some(entry) = confirmed {
         rules.push(Rule { exprs: lead_to(entry), ..Rule::default() });
     }
-    let base = BaseChain {
-        kind: ChainKind::Filter,
-        hook,
-        priority: 0,
-        policy: ChainPolicy::Accept,
-        devices: Vec::new(),
-    };
-    Chain { name: text::hook(hook).to_owned(), base: Some(base), rules }
+    Chain { name: text::hook(hook).to_owned(), base: Some(hung_on(hook)), rules }
+}
+
+/// The base chain of one hook among all leads. A hook that only the confirmed revision has is passed while
+/// the test runs, so that what is tested is what will be confirmed.
+pub fn led_chain(hook: Hook, candidate: &Leads, confirmed: &Leads) -> Chain {
+    let (new, old) = (candidate.get(&hook), confirmed.get(&hook));
+    let mut chain = base_chain(hook, new.map(String::as_str), old.map(String::as_str));
+    if !candidate.is_empty() && new.is_none() && old.is_some() {
+        let pass = [while_armed(), vec![Expr::Verdict(Verdict::Accept)]].concat();
+        chain.rules.insert(0, Rule { exprs: pass, ..Rule::default() });
+    }
+    chain
+}
+
+/// Where and how each base chain of ours hangs.
+fn hung_on(hook: Hook) -> BaseChain {
+    let (kind, policy) = (ChainKind::Filter, ChainPolicy::Accept);
+    BaseChain { kind, hook, priority: 0, policy, devices: Vec::new() }
 }
 
 /// `meta nfproto @armed`

@@ -181,3 +181,71 @@ fn what_a_killed_run_left_behind_is_cleared_away() {
     assert_eq!(tidy.iter().filter(|w| w.starts_with("delete chain")).count(), 2);
     assert!(tidy.iter().all(|w| w.contains("r8-")));
 }
+
+#[test]
+fn what_stands_of_the_revision_that_is_loaded_is_mended_and_no_rule_is_there_twice() {
+    let (mut wanted, id) = (generation(7, &BOTH), id());
+    let mut table = table(Some(&wanted), None, 0);
+    table.chains.push(Chain::regular("r7-by-hand"));
+    table.chains.retain(|c| c.name != "r7-output");
+    table.chains.iter_mut().find(|c| c.name == "input").unwrap().rules.clear();
+    table.flags.dormant = true;
+    wanted.parts.chains[0].rules.push(Default::default());
+    let held = Held::read(&table);
+    let change = Change::load(&id, Some(&held), &wanted);
+    let visible = words(&change.visible());
+    let position =
+        |what: &str| visible.iter().position(|w| w == what).unwrap_or_else(|| panic!("{visible:#?}"));
+    assert_eq!(visible[0], "wake table inet rolewall");
+    assert!(position("flush chain inet rolewall r7-input") < position("delete set inet rolewall r7-sip4"));
+    assert!(position("flush chain inet rolewall r7-by-hand") < position("delete set inet rolewall r7-sip4"));
+    assert!(position("delete set inet rolewall r7-sip4") < position("add set inet rolewall r7-sip4"));
+    assert!(position("add chain inet rolewall r7-output") < position("add rule inet rolewall output"));
+    assert!(!visible.contains(&"add chain inet rolewall r7-input".to_owned()), "{visible:#?}");
+    let tidy = words(&change.tidy().unwrap());
+    assert_eq!(tidy, ["flush chain inet rolewall r7-by-hand", "delete chain inet rolewall r7-by-hand"]);
+}
+
+#[test]
+fn a_base_chain_that_the_frame_has_not_is_no_lead_and_goes() {
+    let (old, id) = (generation(7, &BOTH), id());
+    let mut table = table(Some(&old), None, 0);
+    let mut by_hand = base_chain(Hook::Input, None, Some("r9-input"));
+    by_hand.name = "by-hand".into();
+    table.chains.push(by_hand);
+    table.chains.iter_mut().find(|c| c.name == "output").unwrap().base.as_mut().unwrap().priority = 5;
+    let held = Held::read(&table);
+    assert_eq!(Phase::of(Some(&held)), Phase::Confirmed { revision: Revision(7) });
+    let change = Change::load(&id, Some(&held), &old);
+    let visible = words(&change.visible());
+    let position =
+        |what: &str| visible.iter().position(|w| w == what).unwrap_or_else(|| panic!("{visible:#?}"));
+    position("delete chain inet rolewall by-hand");
+    assert!(position("delete chain inet rolewall output") < position("add chain inet rolewall output"));
+}
+
+#[test]
+fn a_hook_that_only_the_confirmed_revision_has_is_passed_while_the_test_runs() {
+    let (old, new) = (generation(7, &[Hook::Input, Hook::Forward]), generation(8, &[Hook::Input]));
+    let id = id();
+    let held = Held::read(&table(Some(&old), None, 0));
+    let change = Change::start_test(&id, Some(&held), &new, Duration::from_secs(10));
+    let visible = change.visible();
+    let forward: Vec<_> = visible
+        .ops
+        .iter()
+        .filter_map(|op| match op {
+            Op::AddRule(_, "forward", rule) => Some((*rule).clone()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(forward.len(), 2, "past what is confirmed while armed, then to it");
+    assert_eq!(forward[1], base_chain(Hook::Forward, None, Some("r7-forward")).rules[0]);
+    // Passing is no lead: the kernel's table with it reads as the same test, and confirming ends the hook.
+    let mut tested = table(Some(&old), Some(&new), 1000);
+    tested.chains.iter_mut().find(|c| c.name == "forward").unwrap().rules = forward;
+    let held = Held::read(&tested);
+    assert_eq!(held.candidate.keys().copied().collect::<Vec<_>>(), [Hook::Input]);
+    let change = Change::confirm(&id, Some(&held)).unwrap();
+    assert!(words(&change.tidy().unwrap()).contains(&"delete chain inet rolewall forward".to_owned()));
+}

@@ -5,9 +5,38 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// What each exit code says; those of failures are [`crate::failure::Kind`]'s.
+pub(crate) const EXIT_CODES: [(u8, &str); 7] = [
+    (0, "done"),
+    (1, "a difference was found"),
+    (2, "the input is not usable"),
+    (3, "something of this host is in the way"),
+    (4, "the kernel refused"),
+    (5, "a remote store or peer failed"),
+    (70, "a bug of rolewall"),
+];
+
+/// Where the files are.
+pub(crate) const FILES: [(&str, &str); 6] = [
+    ("/etc/rolewall/cluster.toml", "the cluster's networks and nodes, the same file on every node"),
+    ("/etc/rolewall/cluster.d/", "further nodes; node add writes here"),
+    ("/etc/rolewall/rolewall.toml", "this node's settings"),
+    ("/etc/rolewall/roles.d/", "roles of your own, and changes to those that are built in"),
+    ("/etc/voipnow/local.conf", "TRUSTED_NET: networks that are never filtered"),
+    ("/var/lib/rolewall/", "the candidate, what was confirmed last, and notes"),
+];
+
+fn after_help() -> String {
+    let mut text = "Exit codes:\n".to_owned();
+    EXIT_CODES.iter().for_each(|(code, meaning)| text += &format!("  {code:<2}  {meaning}\n"));
+    text += "\nFiles:\n";
+    FILES.iter().for_each(|(path, what)| text += &format!("  {path:<27}  {what}\n"));
+    text
+}
+
 /// The host firewall that gives every node of a voice cluster exactly the rules its roles need.
 #[derive(Debug, Parser)]
-#[command(name = "rolewall", version, propagate_version = true, max_term_width = 100)]
+#[command(name = "rolewall", version, propagate_version = true, max_term_width = 100, after_help = after_help())]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -91,6 +120,9 @@ pub(crate) struct PlanArgs {
     /// How to print it
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: PlanFormat,
+    /// Name in the text who says so, for each permit
+    #[arg(long)]
+    pub(crate) sources: bool,
 }
 
 /// How a plan is printed.
@@ -134,9 +166,16 @@ pub(crate) struct ConfirmArgs {
 
 /// `rolewall explain`
 #[derive(Debug, Args)]
+#[command(override_usage = "rolewall explain [OPTIONS] in|out|forward PROTO SRC[:PORT] DST[:PORT]\n       \
+                            rolewall explain [OPTIONS] --flows FILE")]
 pub(crate) struct ExplainArgs {
-    /// in, out or forward; PROTO; SRC[:PORT]; DST[:PORT] (IPv6 with port: [addr]:port)
-    #[arg(value_name = "FLOW", num_args = 4, required_unless_present = "flows")]
+    /// The flow: its direction, its protocol, where it comes from and where it goes (IPv6 with port:
+    /// [addr]:port)
+    #[arg(
+        value_names = ["in|out|forward", "PROTO", "SRC[:PORT]", "DST[:PORT]"],
+        num_args = 4,
+        required_unless_present = "flows"
+    )]
     pub(crate) flow: Vec<String>,
     /// Interface that the packet comes in by
     #[arg(long, value_name = "NAME")]
@@ -180,10 +219,10 @@ pub(crate) enum NodeCommand {
         /// Its name
         name: String,
         /// An address on the private network; may be given several times
-        #[arg(long, required = true)]
+        #[arg(long, required = true, value_name = "ADDRESS")]
         private: Vec<std::net::IpAddr>,
         /// A role; may be given several times
-        #[arg(long = "role", required = true)]
+        #[arg(long = "role", required = true, value_name = "ROLE")]
         roles: Vec<String>,
     },
     /// End a node that was added: removes its addresses from the sets and its file from cluster.d
@@ -197,7 +236,12 @@ pub(crate) enum NodeCommand {
 #[derive(Debug, Args)]
 pub(crate) struct DrillArgs {
     /// How long the test mode of the story lasts, in seconds
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(10..=120))]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 10,
+        value_parser = clap::value_parser!(u64).range(10..=120)
+    )]
     pub(crate) window: u64,
     /// Be a process of the drill instead: NAME=tcp/22,udp/5060 listens on these ports under that name
     #[arg(long, hide = true, value_name = "PART")]

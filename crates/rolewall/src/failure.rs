@@ -4,7 +4,8 @@
 use rolewall_control::NotPossible;
 use rolewall_kernel::nft::NftError;
 use rolewall_policy::Problems;
-use std::fmt;
+use std::path::Path;
+use std::{fmt, io};
 
 /// Who has to act; fixes the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,17 +83,51 @@ impl From<NotPossible> for Failure {
     }
 }
 
+/// What to do where the permission is missing.
+const AS_ROOT: &str = "run it as root:  sudo rolewall ...";
+
 /// A file system operation that failed, with the path.
-pub(crate) fn file_failure(doing: &str, path: &std::path::Path, error: &std::io::Error) -> Failure {
-    Failure::host(format_args!("cannot {doing} {}: {error}", path.display()))
+pub(crate) fn file_failure(doing: &str, path: &Path, error: &io::Error) -> Failure {
+    let failure = Failure::host(format_args!("cannot {doing} {}: {}", path.display(), in_words(error)));
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => failure.help(AS_ROOT),
+        _ => failure,
+    }
+}
+
+/// What the system said, without the number that Rust puts behind it.
+fn in_words(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.rfind(" (os error ") {
+        Some(end) if error.raw_os_error().is_some() => text[..end].to_owned(),
+        _ => text,
+    }
 }
 
 impl From<NftError> for Failure {
     fn from(error: NftError) -> Failure {
-        let kind = match error {
-            NftError::Refused { .. } => Kind::Refused,
-            _ => Kind::Host,
-        };
-        Failure::new(kind, error)
+        match error {
+            NftError::NotPermitted { .. } => {
+                Failure::host("reading or changing the kernel's rules needs root (CAP_NET_ADMIN)")
+                    .help(AS_ROOT)
+            }
+            NftError::Refused { .. } => Failure::new(Kind::Refused, error),
+            _ => Failure::host(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_permission_says_what_to_do_and_no_number() {
+        let denied = io::Error::from_raw_os_error(13);
+        let failure = file_failure("write", Path::new("/etc/x"), &denied);
+        assert_eq!(
+            failure.to_string(),
+            "error: cannot write /etc/x: Permission denied\nhelp: run it as root:  sudo rolewall ..."
+        );
     }
 }

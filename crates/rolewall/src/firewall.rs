@@ -2,12 +2,14 @@
 //! Not here: when to change it (crate `control`) and to what (crate `policy`).
 
 use crate::failure::{Failure, Kind};
-use rolewall_control::frame::ARMED;
+use rolewall_control::frame::{ARMED, Leads, armed, led_chain};
 use rolewall_control::{Change, Held, Phase, Revision};
 use rolewall_kernel::nft::Nft;
 use rolewall_policy::lower::table_id;
-use rolewall_ruleset::delta;
-use rolewall_ruleset::{Generation, Op, Table, TableFlags, TableId, Transaction};
+use rolewall_ruleset::delta::{self, Difference, DifferenceKind};
+use rolewall_ruleset::table::Hook;
+use rolewall_ruleset::{Chain, Generation, Op, Table, TableFlags, TableId, Transaction, text};
+use std::collections::BTreeSet;
 
 /// A socket to nf_tables, and our table's name.
 #[derive(Debug)]
@@ -102,13 +104,72 @@ impl Firewall {
     /// Refuses to believe that a generation is in force before the readback shows it.
     pub(crate) fn verify(&mut self, revision: Revision, wanted: &Generation) -> Result<Seen, Failure> {
         let seen = self.look()?;
-        let in_force = Phase::of(seen.as_ref().map(|s| &s.held)).in_force();
-        let Some(seen) = seen.filter(|_| in_force == Some(revision)) else {
-            return Err(not_there(revision, &["packets are not led to it".to_owned()]));
+        let phase = Phase::of(seen.as_ref().map(|s| &s.held));
+        let Some(seen) = seen.filter(|_| phase.in_force() == Some(revision)) else {
+            return Err(not_there(revision, phase, &["packets are not led to it".to_owned()]));
         };
-        let held = self.read_generation(&seen, revision)?;
-        let differences = generation_differences(&held, wanted);
-        if differences.is_empty() { Ok(seen) } else { Err(not_there(revision, &differences)) }
+        let differences = self.differences(&seen, phase, revision, wanted)?;
+        if differences.is_empty() { Ok(seen) } else { Err(not_there(revision, phase, &differences)) }
+    }
+
+    /// What differs of a generation that is in force, and of the way to it.
+    pub(crate) fn differences(
+        &mut self,
+        seen: &Seen,
+        phase: Phase,
+        revision: Revision,
+        wanted: &Generation,
+    ) -> Result<Vec<String>, Failure> {
+        let entries = leads(wanted);
+        let mut found = match phase {
+            Phase::Test { .. } => frame_differences(seen, &seen.held.confirmed, &entries),
+            _ => frame_differences(seen, &entries, &Leads::new()),
+        };
+        let held = self.read_generation(seen, revision)?;
+        found.extend(generation_differences(&held, wanted));
+        Ok(found)
+    }
+}
+
+/// A generation's entry chains by hook.
+pub(crate) fn leads(generation: &Generation) -> Leads {
+    generation.entries.iter().cloned().collect()
+}
+
+/// In words, what differs between the base chains that are held and those that these entries make: one
+/// lead that is gone opens its hook, whatever the others do.
+pub(crate) fn frame_differences(seen: &Seen, confirmed: &Leads, candidate: &Leads) -> Vec<String> {
+    let hooks: BTreeSet<Hook> = confirmed.keys().chain(candidate.keys()).copied().collect();
+    let chains = hooks.iter().map(|hook| led_chain(*hook, candidate, confirmed)).collect();
+    let frame = |flags, chains| Table { id: seen.outline.id.clone(), flags, sets: vec![armed()], chains };
+    let wanted = frame(TableFlags::default(), chains);
+    let is_wanted = |c: &&Chain| wanted.chain(&c.name).is_some() || (c.base.is_some() && !is_idle(c));
+    let held = seen.outline.chains.iter().filter(is_wanted).cloned().collect();
+    let held = frame(seen.outline.flags, held);
+    delta::differences(&held, &wanted).iter().map(|found| with_consequence(found, &held)).collect()
+}
+
+/// A base chain of ours without rules is as if it were not; one stands until a change is tidied up.
+fn is_idle(chain: &Chain) -> bool {
+    let idle = |base: &rolewall_ruleset::BaseChain| {
+        *chain == led_chain(base.hook, &Leads::new(), &Leads::new())
+    };
+    chain.base.as_ref().is_some_and(idle)
+}
+
+/// The difference, and what it does to packets where that is certain.
+fn with_consequence(found: &Difference, held: &Table) -> String {
+    if found.place.starts_with("table ") && held.flags.dormant {
+        return format!("{found}: it sleeps, and nothing is filtered");
+    }
+    let is_of = |hook: &Hook| found.place == format!("chain {}", text::hook(*hook));
+    let hook = [Hook::Input, Hook::Output, Hook::Forward].into_iter().find(is_of);
+    let is_open = |hook: Hook| held.chain(text::hook(hook)).is_none_or(|chain| chain.rules.is_empty());
+    match hook.filter(|hook| found.kind == DifferenceKind::Missing && is_open(*hook)) {
+        Some(Hook::Input) => format!("{found}: what comes in is not filtered"),
+        Some(Hook::Output) => format!("{found}: what goes out is not filtered"),
+        Some(_) => format!("{found}: what is forwarded is not filtered"),
+        None => found.to_string(),
     }
 }
 
@@ -120,11 +181,14 @@ pub(crate) fn generation_differences(held: &Generation, wanted: &Generation) -> 
     delta::differences(&held.parts, &wanted.parts).iter().map(ToString::to_string).collect()
 }
 
-fn not_there(revision: Revision, differences: &[String]) -> Failure {
+fn not_there(revision: Revision, phase: Phase, differences: &[String]) -> Failure {
     let what = format!(
         "revision {revision} was loaded and the kernel holds something else:\n  {}",
         differences.join("\n  ")
     );
-    Failure::new(Kind::Refused, what)
-        .help("what was in force before is in force again; rolewall status shows it")
+    // Only a test is taken back.
+    Failure::new(Kind::Refused, what).help(match phase {
+        Phase::Test { .. } => "what was in force before is in force again; rolewall status shows it",
+        _ => "rolewall apply --final --rebuild loads a whole new revision",
+    })
 }

@@ -2,19 +2,24 @@
 //! Not here: the commands that write it.
 //!
 //! One line an event, so that a join costs the same whatever the size of the cluster. A line that was cut
-//! off by a crash is not believed, and the kernel did not hear of it either: the line comes first.
+//! off by a crash is not believed, and the kernel did not hear of it either: the line comes first. Each
+//! line names the artefact that it amends: `apply` may write another one of the same revision, and be killed
+//! before it has taken the journal away.
 
 use crate::failure::{Failure, Kind, file_failure};
 use crate::state::Store;
-use crate::state::artefact::{Artefact, checksum};
+use crate::state::artefact::{Artefact, Stage, checksum};
 use rolewall_control::Revision;
 use rolewall_ruleset::{Element, Set};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, OpenOptions};
-use std::io::{ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::net::IpAddr;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+/// So much of a checksum tells two artefacts of one revision apart.
+const DIGITS: usize = 16;
 
 /// One event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,14 +42,38 @@ fn path(store: &Store, revision: Revision) -> PathBuf {
     store.path(&format!("joined.{revision}"))
 }
 
+/// The artefact that a journal amends, by the first digits of its checksum. Killed while it confirmed, a
+/// command left the revision in force in the candidate's file, which keeps its content when it is promoted.
+fn amended(store: &Store, revision: Revision) -> Option<String> {
+    let mut stages = [Stage::Confirmed, Stage::Candidate].into_iter();
+    let stage = stages.find(|stage| store.artefact_revision(*stage) == Some(revision))?;
+    store.artefact_checksum(stage)?.get(..DIGITS).map(str::to_owned)
+}
+
 /// Appends one event, synced.
 pub(crate) fn append(store: &Store, revision: Revision, event: &Event) -> Result<(), Failure> {
-    let path = path(store, revision);
-    let text = serde_json::to_string(event).map_err(|e| Failure::new(Kind::Bug, e))?;
+    let amended = amended(store, revision).ok_or_else(|| {
+        Failure::host(format_args!("no file in {} holds revision {revision}", store.path("").display()))
+            .help("rolewall apply --final --rebuild")
+    })?;
+    let event = serde_json::to_string(event).map_err(|e| Failure::new(Kind::Bug, e))?;
+    let text = format!("{amended} {event}");
     let line = format!("{} {text}\n", checksum(text.as_bytes()));
-    let opened = OpenOptions::new().append(true).create(true).mode(0o600).open(&path);
-    let written = opened.and_then(|mut file| file.write_all(line.as_bytes()).and_then(|()| file.sync_data()));
-    written.map_err(|e| file_failure("write", &path, &e))
+    let path = path(store, revision);
+    append_line(&path, &line).map_err(|e| file_failure("write", &path, &e))
+}
+
+/// After a line that was cut off begins a new one.
+fn append_line(path: &Path, line: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?;
+    let mut last = [b'\n'];
+    if file.metadata()?.len() > 0 {
+        file.seek(SeekFrom::End(-1))?;
+        file.read_exact(&mut last)?;
+    }
+    let separator = if last == *b"\n" { "" } else { "\n" };
+    file.write_all(format!("{separator}{line}").as_bytes())?;
+    file.sync_data()
 }
 
 /// How long the journal is, in bytes.
@@ -64,23 +93,25 @@ pub(crate) fn cut_back(store: &Store, revision: Revision, length: u64) -> Result
     cut.map_err(|e| file_failure("write", &path, &e))
 }
 
-/// The events since a revision was confirmed.
+/// The events since a revision was confirmed, or its artefact was last written.
 pub(crate) fn events(store: &Store, revision: Revision) -> Result<Vec<Event>, Failure> {
     let path = path(store, revision);
-    let text = match fs::read_to_string(&path) {
-        Ok(text) => text,
+    let bytes = match fs::read(&path) {
+        Ok(bytes) => bytes,
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         Err(e) => return Err(file_failure("read", &path, &e)),
     };
-    Ok(text.lines().filter_map(event).collect())
+    let Some(amended) = amended(store, revision) else { return Ok(Vec::new()) };
+    Ok(String::from_utf8_lossy(&bytes).lines().filter_map(|line| event(line, &amended)).collect())
 }
 
-fn event(line: &str) -> Option<Event> {
+fn event(line: &str, amended: &str) -> Option<Event> {
     let (sum, text) = line.split_once(' ')?;
     if checksum(text.as_bytes()) != sum {
         return None;
     }
-    serde_json::from_str(text).ok()
+    let (of, event) = text.split_once(' ')?;
+    if of == amended { serde_json::from_str(event).ok() } else { None }
 }
 
 /// The artefact as it is after all events.

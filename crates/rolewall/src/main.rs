@@ -10,6 +10,7 @@ mod foreign;
 mod host;
 mod inputs;
 mod joined;
+mod man;
 mod precheck;
 mod safety_net;
 mod settle;
@@ -32,7 +33,9 @@ fn main() -> ExitCode {
     match outcome {
         Ok(Ok(code)) => ExitCode::from(code),
         Ok(Err(failure)) => {
-            eprintln!("{failure}");
+            // One write: what other processes print does not come in between.
+            let text = format!("{failure}\n");
+            eprint!("{text}");
             ExitCode::from(failure.exit_code())
         }
         // The panic's own message is printed already.
@@ -125,28 +128,23 @@ fn dispatch(host: &Host, cli: Cli) -> Result<u8, Failure> {
                 NodeCommand::Add { name, private, roles } => node::add(host, name, private, roles)?,
                 NodeCommand::Remove { name } => node::remove(host, name)?,
             };
-            let text = format!(
-                "revision {} amended: {} elements; {}",
-                changed.revision,
-                changed.elements,
-                changed.file.display()
-            );
-            say(as_json, &json!({"revision": changed.revision.0, "elements": changed.elements}), &text)?;
+            let document = json!({"revision": changed.revision.0, "elements": changed.elements()});
+            say(as_json, &document, &changed.text())?;
         }
         Command::Drill(arguments) => return drill::drill(&arguments, as_json),
         Command::Init(arguments) => print!("{}", init::init(host, arguments.print)?),
         Command::Boot => match switch::boot(host)? {
-            Some(revision) => eprintln!("revision {revision} is in force"),
+            Some(revision) => {
+                let text = format!("revision {revision} is in force\n");
+                eprint!("{text}");
+            }
             None => eprintln!("nothing to load: disabled, or never confirmed"),
         },
         Command::Janitor => revert::janitor(host)?,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "rolewall", &mut std::io::stdout());
         }
-        Command::Man => {
-            let man = clap_mangen::Man::new(Cli::command());
-            man.render(&mut std::io::stdout()).map_err(Failure::host)?;
-        }
+        Command::Man => print!("{}", man::page().map_err(Failure::host)?),
     }
     Ok(0)
 }

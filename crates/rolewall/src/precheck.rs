@@ -111,6 +111,10 @@ impl Live {
         let mut flow = Flow::first(live.direction, live.src.ip(), live.dst.ip(), l4);
         flow.iif = self.interfaces.get(&live.dst.ip()).cloned();
         flow.oif = self.interfaces.get(&live.src.ip()).cloned();
+        if flow.iif.is_some() && flow.oif.is_some() {
+            // From this host to this host: by loopback, whatever the addresses are.
+            (flow.iif, flow.oif) = (Some("lo".to_owned()), Some("lo".to_owned()));
+        }
         flow
     }
 }

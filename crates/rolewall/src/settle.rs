@@ -8,7 +8,8 @@ use crate::host::Host;
 use crate::safety_net;
 use crate::state::artefact::Stage;
 use crate::state::{Notes, Store};
-use rolewall_control::{Change, Phase};
+use rolewall_control::{Change, Phase, Revision};
+use rolewall_ruleset::{Op, Transaction};
 
 /// Returns where the host stands after that, and what the kernel holds.
 pub(crate) fn settle(
@@ -30,15 +31,60 @@ pub(crate) fn settle(
             if store.artefact_revision(Stage::Candidate) == Some(revision) {
                 store.promote()?;
             }
+            settle_notes(store, firewall, notes, revision)?;
             match held.and_then(|h| Change::clear_unreached(&id, h)) {
                 Some(leftovers) => firewall.tidy(&leftovers)?,
                 None => return Ok((Phase::Confirmed { revision }, seen)),
             }
         }
+        Phase::Off if seen.is_none() => {
+            // Somebody deleted our table: nobody filters while those that it replaced sleep.
+            notes.asleep_by_test.append(&mut notes.asleep);
+            forget_test(store, firewall, notes)?;
+            return Ok((Phase::Off, seen));
+        }
         phase @ (Phase::Off | Phase::Test { .. }) => return Ok((phase, seen)),
     }
     let seen = firewall.look()?;
     Ok((Phase::of(seen.as_ref().map(|s| &s.held)), seen))
+}
+
+/// Notes of a test that has ended one way or the other in a run that was killed before it wrote so.
+pub(crate) fn settle_notes(
+    store: &Store,
+    firewall: &mut Firewall,
+    notes: &mut Notes,
+    in_force: Revision,
+) -> Result<(), Failure> {
+    if notes.last_revision != in_force.0 {
+        return forget_test(store, firewall, notes);
+    }
+    if has_test(store, notes) {
+        notes.confirm(notes.nodes);
+        store.write_notes(notes)?;
+    }
+    Ok(())
+}
+
+fn has_test(store: &Store, notes: &Notes) -> bool {
+    let has_file = store.artefact_revision(Stage::Candidate).is_some();
+    has_file || !notes.asleep_by_test.is_empty() || notes.session.is_some()
+}
+
+/// What a test left behind that is no longer in the kernel: other tables asleep, its file, and notes.
+fn forget_test(store: &Store, firewall: &mut Firewall, notes: &mut Notes) -> Result<(), Failure> {
+    if !has_test(store, notes) {
+        return Ok(());
+    }
+    let awake = foreign::awake(firewall, &notes.asleep_by_test)?;
+    if !awake.is_empty() {
+        let ops = awake.iter().map(|(table, flags)| Op::SetTableFlags(table, *flags)).collect();
+        firewall.commit(&Transaction { generation: None, ops })?;
+    }
+    store.discard_candidate()?;
+    notes.asleep_by_test.clear();
+    notes.session = None;
+    store.write_notes(notes)
 }
 
 /// The way back from a test, by hand or by the deadline: packets first, then what they no longer reach,

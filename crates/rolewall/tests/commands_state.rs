@@ -318,3 +318,91 @@ fn only_root_can_read_the_state() {
         assert_eq!(mode(path), 0o600, "{}", path.display());
     }
 }
+
+#[test]
+fn an_open_hook_is_seen_by_status_and_mended_by_enable() {
+    if !can_run() {
+        return;
+    }
+    let lab = sql_node();
+    let node = hosts(&lab).0;
+    let _served = node.serve(Listen::new().tcp([3306])).unwrap();
+    let confirmed = sorted(&ruleset(node));
+    let by_hand: [&[&str]; 5] = [
+        &["flush", "chain", "inet", "rolewall", "input"],
+        &["delete", "chain", "inet", "rolewall", "input"],
+        &["add", "table", "inet", "rolewall", "{ flags dormant; }"],
+        &["add", "chain", "inet", "rolewall", "more", "{ type filter hook input priority -5; policy drop; }"],
+        &["flush", "chain", "inet", "rolewall", "r1-in"],
+    ];
+    for (change, mend) in by_hand.into_iter().zip(["enable", "boot", "enable", "boot", "enable"]) {
+        nft(node, change);
+        node.expect(1, &["status"]).mentions(&["drift"]);
+        node.expect(0, &[mend]);
+        node.expect(0, &["status"]);
+        assert_eq!(sorted(&ruleset(node)), confirmed, "{mend} after {change:?}");
+        assert_eq!(tcp(&lab, Who::Stranger, 3306), CLOSED);
+    }
+    nft(node, by_hand[0]);
+    node.expect(1, &["status"])
+        .mentions(&["chain input: missing: ", "goto r1-in: what comes in is not filtered"]);
+}
+
+#[test]
+fn boot_in_a_test_returns_to_what_was_confirmed() {
+    if !can_run() {
+        return;
+    }
+    let lab = sql_node();
+    let node = hosts(&lab).0;
+    let confirmed = ruleset(node);
+    node.configure(&cluster(&["web"], ""), &settings(""));
+    node.expect(0, &["apply"]);
+    node.expect(2, &["enable"]).mentions(&["a test", "is running", "rolewall confirm", "rolewall revert"]);
+    node.expect(0, &["boot"]);
+    assert_eq!(sorted(&ruleset(node)), sorted(&confirmed));
+    assert!(!node.has("/var/lib/rolewall/candidate.rules").unwrap());
+    node.expect(2, &["confirm"]).mentions(&["no test is running"]);
+    node.expect(0, &["status"]);
+}
+
+#[test]
+fn boot_needs_no_file_but_what_was_confirmed() {
+    if !can_run() {
+        return;
+    }
+    let lab = sql_node();
+    let node = hosts(&lab).0;
+    let confirmed = ruleset(node);
+    let state = node.files_outside().unwrap().join("var/lib/rolewall");
+    fs::write(state.join("notes.json"), "{").unwrap();
+    fs::remove_file(state.join("lock")).unwrap();
+    fs::create_dir(state.join("lock")).unwrap();
+    fs::create_dir(state.join("joined.1")).unwrap();
+    nft(node, &["delete", "table", "inet", "rolewall"]);
+    node.expect(0, &["boot"]).mentions(&["warning", "notes.json", "lock", "joined.1"]);
+    assert_eq!(ruleset(node), confirmed);
+    assert_eq!(fs::read_to_string(state.join("notes.json")).unwrap(), "{", "left to be looked at");
+}
+
+#[test]
+fn tables_of_others_wake_once_ours_was_deleted_by_hand() {
+    if !can_run() {
+        return;
+    }
+    let lab = scene();
+    let node = hosts(&lab).0;
+    let theirs = "table inet theirs { chain input { type filter hook input priority 5; policy accept; } }";
+    support::nft_load(node, theirs);
+    node.configure(&cluster(&["sql"], ""), &settings(""));
+    node.expect(0, &["apply", "--final", "--take-over"]);
+    assert!(ruleset(node).contains("flags dormant"));
+    nft(node, &["delete", "table", "inet", "rolewall"]);
+    node.expect(0, &["janitor"]);
+    assert!(!ruleset(node).contains("dormant"), "{}", ruleset(node));
+    assert!(
+        !fs::read_to_string(node.files_outside().unwrap().join("var/lib/rolewall/notes.json"))
+            .unwrap()
+            .contains("asleep")
+    );
+}

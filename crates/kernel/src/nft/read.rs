@@ -111,6 +111,16 @@ impl Nft {
         self.consistently(&doing, |nft| nft.elements_once(id, &set.name, set))
     }
 
+    /// Fills named sets with the elements that they have, all of one moment.
+    pub fn fill(&mut self, id: &TableId, sets: &mut [Set]) -> Result<(), NftError> {
+        self.consistently(&format!("reading the elements of {} sets of {id}", sets.len()), |nft| {
+            for set in &mut *sets {
+                set.elements = nft.elements_once(id, &set.name, set)?;
+            }
+            Ok(())
+        })
+    }
+
     /// Repeats a reading until the generation is the same before and after.
     fn consistently<T>(
         &mut self,

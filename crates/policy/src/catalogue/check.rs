@@ -14,7 +14,18 @@ pub(super) fn shared_port(one: &Service, other: &Service) -> Option<PortRange> {
 
 /// Names that mean something else where roles are named, or in the ruleset.
 pub(super) fn is_reserved(name: &str) -> bool {
-    const WORDS: [&str; 10] =
-        ["public", "private", "admin", "trunks", "trusted", "deny", "peers", "every-node", "any", "role"];
+    const WORDS: [&str; 11] = [
+        "public",
+        "private",
+        "admin",
+        "trunks",
+        "trusted",
+        "deny",
+        "peers",
+        "every-node",
+        "any",
+        "role",
+        "nodes",
+    ];
     WORDS.contains(&name) || name.ends_with("-net") || name.starts_with("meter-")
 }

@@ -36,8 +36,8 @@ type Key = (Way, Direction, u8, Ports);
 /// First and last port, merged.
 type Ports = Vec<(u16, u16)>;
 
-/// Which way, direction, protocol, and the remote end's name.
-type RemoteKey = (Way, Direction, u8, String);
+/// Which way, direction, protocol, and the remote end: its first address, which sorts it, and its name.
+type RemoteKey = (Way, Direction, u8, IpAddr, String);
 
 /// Cells as they come.
 pub(super) struct Merge<'a> {
@@ -61,8 +61,8 @@ impl<'a> Merge<'a> {
         proto: u8,
         port: (u16, u16),
     ) {
-        for name in self.names(remote) {
-            let by_interface = self.cells.entry((way, direction, proto, name)).or_default();
+        for (address, name) in self.names(remote) {
+            let by_interface = self.cells.entry((way, direction, proto, address, name)).or_default();
             let ports = by_interface.entry(remote.interface.clone()).or_default();
             match ports.last_mut() {
                 Some(last) if last.1.checked_add(1) == Some(port.0) => last.1 = port.1,
@@ -71,10 +71,10 @@ impl<'a> Merge<'a> {
         }
     }
 
-    fn names(&self, remote: &Remote) -> Vec<String> {
+    fn names(&self, remote: &Remote) -> Vec<(IpAddr, String)> {
         match remote.stretch {
-            Some((first, last)) => vec![stretch(first, last)],
-            None => remote.members.iter().map(|a| self.node(*a)).collect(),
+            Some((first, last)) => vec![(first, stretch(first, last))],
+            None => remote.members.iter().map(|a| (*a, self.node(*a))).collect(),
         }
     }
 
@@ -86,7 +86,7 @@ impl<'a> Merge<'a> {
     /// Remotes with the same ports on one line; interfaces are named only where they matter.
     pub(super) fn finish(self) -> Vec<Opening> {
         let mut lines: BTreeMap<Key, Vec<String>> = BTreeMap::new();
-        for ((way, direction, proto, name), by_interface) in self.cells {
+        for ((way, direction, proto, _, name), by_interface) in self.cells {
             let first = by_interface.values().next().cloned().unwrap_or_default();
             if by_interface.len() == self.interfaces && by_interface.values().all(|ports| *ports == first) {
                 lines.entry((way, direction, proto, first)).or_default().push(name);

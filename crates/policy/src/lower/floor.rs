@@ -29,9 +29,12 @@ pub(super) fn established() -> Rule {
 }
 
 /// Errors about a flow that is known. Nothing else that conntrack calls related: a helper's word must not
-/// open a UDP port.
-pub(super) fn related_errors() -> Rule {
-    because(when().ct_state(ct::RELATED).icmp_of_either_family().accept(), "floor: errors of known flows")
+/// open a UDP port, and a redirect must not change a route.
+pub(super) fn related_errors() -> [Rule; 2] {
+    [(Ip::V4, &ICMP_ERRORS[..]), (Ip::V6, &ICMPV6_ERRORS[..])].map(|(ip, kinds)| {
+        let error = when().ct_state(ct::RELATED).icmp_type(ip, kinds);
+        because(error.accept(), "floor: errors of known flows")
+    })
 }
 
 impl Lowering<'_> {
@@ -41,7 +44,7 @@ impl Lowering<'_> {
         let refuse = self.refuse(Way::In, self.plan.mode_in);
         let mut rules = self.denied();
         rules.push(established());
-        rules.push(related_errors());
+        rules.extend(related_errors());
         rules.push(because(when().loopback_in().accept(), "floor: loopback"));
         rules.extend(self.trusted(Side::Source));
         rules.push(when().icmp_of_either_family().goto(&icmp));
@@ -58,8 +61,9 @@ impl Lowering<'_> {
 
     /// The chain for what goes out.
     pub(super) fn outbound(&mut self) -> String {
-        let mut rules =
-            vec![established(), related_errors(), because(when().loopback_out().accept(), "floor: loopback")];
+        let mut rules = vec![established()];
+        rules.extend(related_errors());
+        rules.push(because(when().loopback_out().accept(), "floor: loopback"));
         rules.extend(self.trusted(Side::Destination));
         rules.push(because(when().icmp_of_either_family().accept(), "floor: this host's own ICMP"));
         rules.extend(self.services(Way::Out));

@@ -105,7 +105,7 @@ impl Lowering<'_> {
     pub(super) fn forward(&mut self, mode: Mode) -> String {
         let mut rules = self.denied();
         rules.push(super::floor::established());
-        rules.push(super::floor::related_errors());
+        rules.extend(super::floor::related_errors());
         rules.extend(self.trusted(Side::Source));
         rules.extend(self.trusted(Side::Destination));
         rules.push(when().goto(&self.refuse(Way::Forward, mode)));

@@ -160,8 +160,9 @@ impl Lowering<'_> {
         let unlimited = permits.iter().find(|p| p.zone == Zone::Anyone && p.limit.is_none());
         match (unlimited, &public.limit) {
             (None, Some(limit)) => {
-                let known: Vec<&Permit> =
-                    permits.iter().filter(|p| p.network == Network::Public).copied().collect();
+                // Where no guard has sent the private network's clients off, they come by here.
+                let comes_by = |p: &&&Permit| p.network == Network::Public || !self.is_guarded();
+                let known: Vec<&Permit> = permits.iter().filter(comes_by).copied().collect();
                 rules.extend(self.closed_rules(&known, Side::Source));
                 rules.extend(self.metered(limit, public));
                 rules.push(when().goto(refuse));
@@ -203,6 +204,7 @@ impl Lowering<'_> {
         let plan = self.plan;
         let goto = |parts: Parts| because(parts.goto(&inside), "private network: the cluster's nodes only");
         let mut rules = self.in_nets(PRIVATE, &plan.private, Side::Source, goto);
+        rules.extend(link_local(&inside));
         if !plan.private_interfaces.is_empty() {
             rules.push(goto(when().iifname(&plan.private_interfaces, false)));
         }
@@ -235,12 +237,25 @@ impl Lowering<'_> {
             Zone::Nodes(label) => FAMILIES
                 .into_iter()
                 .map(|ip| {
-                    let by_private = side == Side::Source && !self.plan.private_interfaces.is_empty();
-                    let interfaces = &self.plan.private_interfaces;
-                    let parts = if by_private { when().iifname(interfaces, false) } else { when() };
+                    let parts = self.by_interface(permit.network, side);
                     accept(parts.address_in_set(ip, side, &self.zone_name(label, ip)))
                 })
                 .collect(),
+        }
+    }
+
+    /// A node's source address is believed only where nodes are: by the private interfaces; where those are
+    /// not known, by none of the public ones.
+    fn by_interface(&self, network: Network, side: Side) -> Parts {
+        let (private, public) = (&self.plan.private_interfaces, &self.plan.public_interfaces);
+        if side == Side::Destination {
+            when()
+        } else if !private.is_empty() {
+            when().iifname(private, false)
+        } else if !public.is_empty() && network == Network::Private {
+            when().iifname(public, true)
+        } else {
+            when()
         }
     }
 
@@ -262,6 +277,15 @@ impl Lowering<'_> {
         }
         rules
     }
+}
+
+/// A link-local source is a neighbour on the wire, never a customer: customers come by a router.
+fn link_local(inside: &str) -> impl Iterator<Item = Rule> {
+    const NETS: [&str; 2] = ["169.254.0.0/16", "fe80::/10"];
+    let nets = NETS.into_iter().filter_map(|net| net.parse().ok());
+    nets.map(move |net| {
+        because(when().address_in_net(net, Side::Source).goto(inside), "link-local: no customer")
+    })
 }
 
 /// Ports with the same destination.

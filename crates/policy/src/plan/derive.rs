@@ -30,6 +30,7 @@ pub fn derive(inputs: Inputs<'_>) -> Plan {
     deriving.services();
     deriving.servers();
     deriving.needs();
+    deriving.warn_of_no_role();
     deriving.into_plan()
 }
 
@@ -180,6 +181,17 @@ impl<'a> Deriving<'a> {
         }
     }
 
+    /// A host that nobody gave a role loses all that it serves: better said before than found out.
+    fn warn_of_no_role(&mut self) {
+        let is_ssh = |p: &Permit| p.why.role.0 == NODE && p.why.service == SSH;
+        if self.inputs.me.roles.is_empty() && self.inbound.iter().all(is_ssh) {
+            self.warnings.push(Warning {
+                what: "this host has no role: everything that comes in but ssh is refused".into(),
+                help: "give it roles in /etc/rolewall/cluster.toml; rolewall diff shows what closes".into(),
+            });
+        }
+    }
+
     fn limit(&self, role: &Role, service: &Service) -> Option<NamedLimit> {
         let limits = &self.inputs.settings.limits;
         let set = limits.get(&service.name).or_else(|| limits.get(&role.name.0));
@@ -246,10 +258,6 @@ impl<'a> Deriving<'a> {
         service: &Service,
     ) -> Vec<(Zone, Vec<PortRange>)> {
         let elsewhere = self.port_overrides(role, position);
-        let named = |ports: &Vec<PortRange>| {
-            let ports: Vec<String> = ports.iter().map(|p| p.to_string().replace('/', "")).collect();
-            format!("{}.{}.ip", role.name, ports.join("."))
-        };
         let mut zones = Vec::new();
         if elsewhere.is_empty() {
             zones.push((self.role_zone(&role.name), service.ports.clone()));
@@ -259,10 +267,10 @@ impl<'a> Deriving<'a> {
                 .node_zone(format!("{}.usual", role.name), |o| o.with(&role.name).filter(usual).collect());
             zones.push((zone, service.ports.clone()));
         }
-        for ports in elsewhere {
+        for (position, ports) in elsewhere.into_iter().enumerate() {
+            let label = own_ports_label(&role.name, &ports, position + 1);
             let there = |n: &&Node| n.ports.get(&role.name) == Some(&ports);
-            let zone =
-                self.node_zone(named(&ports), |o| o.on_own_ports.iter().copied().filter(there).collect());
+            let zone = self.node_zone(label, |o| o.on_own_ports.iter().copied().filter(there).collect());
             zones.push((zone, ports));
         }
         zones
@@ -368,6 +376,14 @@ impl<'a> Others<'a> {
 
 fn is_ssh(role: &Role, service: &Service) -> bool {
     role.name.0 == NODE && service.name == SSH
+}
+
+/// `sql.tcp3307.ip`; where that is long, by its number: Linux takes 255 bytes for a set's name.
+fn own_ports_label(role: &RoleName, ports: &[PortRange], number: usize) -> String {
+    const LABEL_BYTES_MAX: usize = 60;
+    let words: Vec<String> = ports.iter().map(|p| p.to_string().replace('/', "")).collect();
+    let label = format!("{role}.{}.ip", words.join("."));
+    if label.len() <= LABEL_BYTES_MAX { label } else { format!("{role}.own{number}.ip") }
 }
 
 fn media_warning(service: &Service, range: PortRange, taken: &[u16]) -> Warning {

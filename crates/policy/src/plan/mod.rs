@@ -131,9 +131,28 @@ impl fmt::Display for Zone {
             Zone::Admin => f.write_str("admin"),
             Zone::Trunks => f.write_str("trunks"),
             Zone::Nodes(label) if label == EVERY_NODE => f.write_str("every node"),
-            Zone::Nodes(label) => write!(f, "{label} nodes"),
+            Zone::Nodes(label) => match label.split_once('.') {
+                None => write!(f, "{label} nodes"),
+                Some((role, on)) => write!(f, "{role} nodes on {}", ports_in_words(on)),
+            },
         }
     }
+}
+
+/// From the rest of a label, after its role: `usual`, `tcp3307.udp3307.ip` or `own2.ip`.
+fn ports_in_words(label: &str) -> String {
+    if label == "usual" {
+        return "the usual ports".to_owned();
+    }
+    let ports = label.strip_suffix(".ip").unwrap_or(label);
+    if let Some(number) = ports.strip_prefix("own") {
+        return format!("ports of their own ({number})");
+    }
+    let word = |port: &str| {
+        let (proto, number) = port.split_at(port.find(|c: char| c.is_ascii_digit()).unwrap_or(port.len()));
+        format!("{proto}/{number}")
+    };
+    ports.split('.').map(word).collect::<Vec<_>>().join(" ")
 }
 
 /// Something that the operator should know, with what to do about it.

@@ -1,10 +1,11 @@
 //! `rolewall apply`: put the plan in force, in test mode unless told otherwise.
 //! Not here: what it prints; the vendor's command says the same things in other words.
 
+use super::switch::confirmed;
 use crate::candidate::{in_force, out_of_force};
 use crate::cli::ApplyArgs;
 use crate::failure::{Failure, Kind};
-use crate::firewall::{Firewall, Seen};
+use crate::firewall::{Firewall, Seen, generation_differences};
 use crate::foreign::{self, Foreign};
 use crate::host::Host;
 use crate::inputs::{Inputs, Look};
@@ -83,6 +84,8 @@ struct Stand {
     store: Store,
     firewall: Firewall,
     notes: Notes,
+    /// The notes as they were.
+    before: Notes,
     phase: Phase,
     seen: Option<Seen>,
     /// The confirmed generation, elements included.
@@ -102,7 +105,8 @@ impl Stand {
         };
         let foreign = foreign::tables(&mut firewall)?;
         let live = Live::read(&mut firewall)?;
-        Ok(Stand { store, firewall, notes, phase, seen, confirmed, foreign, live })
+        let before = notes.clone();
+        Ok(Stand { store, firewall, notes, before, phase, seen, confirmed, foreign, live })
     }
 }
 
@@ -113,7 +117,9 @@ fn hold_if_shrunk(inputs: &Inputs, notes: &Notes, arguments: &ApplyArgs) -> Resu
     const LOST_PART: usize = 4;
     let (was, is) = (notes.nodes, inputs.inventory.nodes.len());
     let lost = was.saturating_sub(is);
-    if arguments.force || lost <= LOST_MAX || lost * LOST_PART <= was {
+    let has_vanished = was > 0 && is == 0;
+    let is_small = lost <= LOST_MAX || lost * LOST_PART <= was;
+    if arguments.force || (is_small && !has_vanished) {
         return Ok(());
     }
     Err(Failure::input(format_args!(
@@ -146,6 +152,7 @@ impl Applying<'_> {
         }
         let Some(deltas) = delta::elements_only(&held.parts, &wanted.parts) else { return Ok(None) };
         if deltas.is_empty() {
+            keep_on_disk(&self.stand.store, revision, held)?;
             return Ok(Some(self.applied(revision, How::Unchanged, None, Cut::default())));
         }
         if !self.arguments.final_ || !fits(held, &deltas) {
@@ -247,7 +254,6 @@ impl Applying<'_> {
     ) -> Result<(), Failure> {
         let Stand { notes, store, live, .. } = &mut self.stand;
         notes.last_revision = revision.0;
-        notes.disabled = false;
         notes.saved = Some(saved.to_owned());
         notes.asleep_by_test.extend(sleeping.iter().map(|(id, _)| id.to_string()));
         notes.session = live.sessions.first().map(ToString::to_string);
@@ -265,7 +271,10 @@ impl Applying<'_> {
         let Stand { firewall, seen, .. } = &mut self.stand;
         let id = firewall.id.clone();
         let change = Change::start_test(&id, seen.as_ref().map(|s| &s.held), generation, window);
-        firewall.make_visible(&change, sleeping)?;
+        if let Err(failure) = firewall.make_visible(&change, sleeping) {
+            self.unstage()?;
+            return Err(failure);
+        }
         match firewall.verify(revision, generation) {
             Ok(seen) => {
                 firewall.tidy(&change)?;
@@ -276,6 +285,14 @@ impl Applying<'_> {
                 Err(failure)
             }
         }
+    }
+
+    /// The kernel took nothing of the candidate: nor does the disk keep it. Should another candidate be under
+    /// test, its file is made again from the kernel when it is confirmed.
+    fn unstage(&mut self) -> Result<(), Failure> {
+        let Stand { store, before, .. } = &mut self.stand;
+        store.discard_candidate()?;
+        store.write_notes(before)
     }
 
     fn take_back(&mut self) -> Result<(), Failure> {
@@ -305,6 +322,7 @@ impl Applying<'_> {
 pub(crate) fn confirm_held(store: &Store, firewall: &mut Firewall, seen: &Seen) -> Result<Revision, Failure> {
     let id = firewall.id.clone();
     let change = Change::confirm(&id, Some(&seen.held))?;
+    stage_what_is_tested(store, firewall, seen)?;
     firewall.make_visible(&change, &[])?;
     let revision = firewall.confirmed_revision()?;
     if Some(revision) != seen.held.candidate_revision() {
@@ -317,6 +335,29 @@ pub(crate) fn confirm_held(store: &Store, firewall: &mut Firewall, seen: &Seen) 
     joined::forget_all_but(store, Some(revision));
     firewall.tidy(&change)?;
     Ok(revision)
+}
+
+/// The file that is about to become what boot loads must hold the revision under test: another apply may have
+/// been killed or refused over it meanwhile. Then it is made again from what the kernel holds.
+fn stage_what_is_tested(store: &Store, firewall: &mut Firewall, seen: &Seen) -> Result<(), Failure> {
+    let Some(candidate) = seen.held.candidate_revision() else { return Ok(()) };
+    if store.artefact_revision(Stage::Candidate) == Some(candidate) {
+        return Ok(());
+    }
+    let held = firewall.read_generation(seen, candidate)?;
+    store.write_artefact(Stage::Candidate, candidate, &held)
+}
+
+/// What is in force and as planned must also be what boot loads: a killed run or a damaged file may have left
+/// something else there.
+fn keep_on_disk(store: &Store, revision: Revision, held: &Generation) -> Result<(), Failure> {
+    let on_disk = confirmed(store).ok().filter(|artefact| artefact.revision == revision);
+    if on_disk.is_some_and(|artefact| generation_differences(&artefact.generation(), held).is_empty()) {
+        return Ok(());
+    }
+    store.write_artefact(Stage::Confirmed, revision, held)?;
+    joined::forget_all_but(store, None);
+    Ok(())
 }
 
 /// What a thread of ours returned; its panic is ours.

@@ -222,13 +222,16 @@ impl Detected {
             "{name}{}",
             self.node.id.as_ref().map(|id| format!(" (node id {id})")).unwrap_or_default()
         );
+        if self.roles.is_empty() {
+            out.push_str("\nno role: no service of a role listens here\n");
+        }
         for role in &self.roles {
             let _ = writeln!(out, "\nrole {}", role.role);
             for e in &role.because {
                 let _ = writeln!(out, "  because {}: {}", e.source, e.text);
             }
         }
-        let _ = writeln!(out, "\nendpoints");
+        out.push_str(if self.endpoints.is_empty() { "\nendpoints: none\n" } else { "\nendpoints\n" });
         for e in &self.endpoints {
             let role = e.role.as_deref().unwrap_or("-");
             let _ = writeln!(

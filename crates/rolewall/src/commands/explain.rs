@@ -6,11 +6,14 @@ use crate::candidate::in_force;
 use crate::cli::{Expected, ExplainArgs};
 use crate::failure::{Failure, Kind};
 use crate::firewall::Firewall;
+use crate::foreign;
 use crate::host::Host;
 use crate::inputs::{Inputs, Look};
-use rolewall_policy::{Inventory, Settings, lower};
+use rolewall_policy::plan::Me;
+use rolewall_policy::{Inventory, Node, Settings, lower};
 use rolewall_ruleset::flow::{CtState, Direction, L4};
 use rolewall_ruleset::judge::{Environment, Judge, Judged, Judgement, Outcome, Step};
+use rolewall_ruleset::table::Hook;
 use rolewall_ruleset::{Flow, Ruleset};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -26,6 +29,9 @@ pub(crate) struct Explained {
     /// The nodes whose addresses these are, with their line of the inventory.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     nodes: Vec<String>,
+    /// Why the flow does not come to this host at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -64,7 +70,7 @@ struct FlowDocument {
 /// Prints each flow's judgement; returns the exit code.
 pub(crate) fn explain(host: &Host, arguments: &ExplainArgs, json: bool) -> Result<u8, Failure> {
     let mut flows = flows(arguments)?;
-    let Subject { ruleset, inventory, settings } = subject(host, arguments)?;
+    let Subject { ruleset, inventory, settings, me } = subject(host, arguments, &flows)?;
     flows.iter_mut().for_each(|flow| choose_interface(flow, &inventory, &settings));
     let judge =
         Judge::new(&ruleset).with(Environment { local: Some(local(&flows)), ..Environment::default() });
@@ -72,7 +78,8 @@ pub(crate) fn explain(host: &Host, arguments: &ExplainArgs, json: bool) -> Resul
     for flow in &flows {
         let judgement = judge.flow(flow);
         as_expected &= arguments.expect.is_none_or(|e| verdict(judgement.verdict) == expected(e));
-        print(&Explained::of(&judgement, flow, &inventory), arguments, json)?;
+        let note = me.as_ref().and_then(|me| not_here(flow, &inventory, me));
+        print(&Explained { note, ..Explained::of(&judgement, flow, &inventory) }, arguments, json)?;
     }
     Ok(u8::from(!as_expected))
 }
@@ -93,33 +100,41 @@ struct Subject {
     ruleset: Ruleset,
     inventory: Inventory,
     settings: Settings,
+    /// This host, where the inventory tells which node it is.
+    me: Option<Me>,
 }
 
 /// What the kernel holds, unless the candidate is wanted or the kernel may not be read.
-fn subject(host: &Host, arguments: &ExplainArgs) -> Result<Subject, Failure> {
+fn subject(host: &Host, arguments: &ExplainArgs, flows: &[Flow]) -> Result<Subject, Failure> {
     let inputs = Inputs::read(host, Look::AsNeeded);
     if arguments.live || (host.is_live && !arguments.candidate) {
         host.live("explain --live")?;
-        let (inventory, settings) = match inputs {
-            Ok(inputs) => (inputs.inventory, inputs.settings),
+        let (inventory, settings, me) = match inputs {
+            Ok(inputs) => {
+                let me = inputs.me().ok();
+                (inputs.inventory, inputs.settings, me)
+            }
             Err(failure) => {
                 eprintln!("warning: without the inventory, nodes are not named:\n{failure}");
-                (Inventory::default(), Settings::default())
+                (Inventory::default(), Settings::default(), None)
             }
         };
-        return Ok(Subject { ruleset: live()?, inventory, settings });
+        return Ok(Subject { ruleset: live(flows)?, inventory, settings, me });
     }
     let inputs = inputs?;
-    let generation = lower::lower(&inputs.plan()?, &next_revision(host)?.prefix());
+    let me = inputs.me()?;
+    let generation = lower::lower(&inputs.plan_of(&me), &next_revision(host)?.prefix());
     let Inputs { inventory, settings, .. } = inputs;
-    Ok(Subject { ruleset: in_force(generation), inventory, settings })
+    Ok(Subject { ruleset: in_force(generation), inventory, settings, me: Some(me) })
 }
 
 /// Where a flow names no interface and the settings name some: that of the network which the remote address
 /// belongs to.
 fn choose_interface(flow: &mut Flow, inventory: &Inventory, settings: &Settings) {
     let remote = if flow.direction == Direction::Out { flow.dst } else { flow.src };
-    let is_private = inventory.cluster.private.iter().any(|net| net.contains(&remote));
+    // Without prefixes of the private network, the nodes' own addresses there tell.
+    let is_private = inventory.cluster.private.iter().any(|net| net.contains(&remote))
+        || inventory.nodes.iter().any(|node| node.private.contains(&remote));
     let interfaces = if is_private { &settings.private_interfaces } else { &settings.public_interfaces };
     let interface = interfaces.first().cloned();
     match flow.direction {
@@ -139,14 +154,36 @@ fn local(flows: &[Flow]) -> BTreeSet<IpAddr> {
     flows.iter().filter_map(own).collect()
 }
 
-fn live() -> Result<Ruleset, Failure> {
+fn live(flows: &[Flow]) -> Result<Ruleset, Failure> {
     let mut firewall = Firewall::open()?;
     let table = firewall.nft.read_table(&firewall.id.clone())?;
     let table = table.ok_or_else(|| {
         Failure::host("no table of ours is in the kernel: nothing of rolewall judges this flow")
             .help("rolewall explain --candidate judges what apply would load")
     })?;
+    for (table, hook) in unjudged(&mut firewall, flows)? {
+        eprintln!("warning: table {table} filters {hook} too and is not judged here");
+    }
     Ok(Ruleset { tables: vec![table] })
+}
+
+/// Other people's tables, awake, that filter where these flows pass: their word counts as well as ours.
+fn unjudged(firewall: &mut Firewall, flows: &[Flow]) -> Result<BTreeSet<(String, &'static str)>, Failure> {
+    let hooks: Vec<_> = flows.iter().map(|flow| hook(flow.direction)).collect();
+    let mut found = BTreeSet::new();
+    for table in foreign::tables(firewall)?.iter().filter(|t| !t.flags.dormant) {
+        let same = hooks.iter().filter(|(hook, _)| table.filters.contains(hook));
+        found.extend(same.map(|(_, word)| (table.id.to_string(), *word)));
+    }
+    Ok(found)
+}
+
+fn hook(direction: Direction) -> (Hook, &'static str) {
+    match direction {
+        Direction::In => (Hook::Input, "input"),
+        Direction::Out => (Hook::Output, "output"),
+        Direction::Forward => (Hook::Forward, "forward"),
+    }
 }
 
 fn flows(arguments: &ExplainArgs) -> Result<Vec<Flow>, Failure> {
@@ -290,6 +327,7 @@ impl Explained {
             }),
             path: judgement.path.iter().map(step_document).collect(),
             nodes: nodes(flow, inventory),
+            note: None,
         }
     }
 
@@ -300,10 +338,20 @@ impl Explained {
             lines.extend(by.why.iter().map(|why| format!("  because {why}")));
         }
         lines.extend(self.nodes.iter().map(|node| format!("  {node}")));
-        lines.extend(
-            self.path.iter().map(|s| format!("  - {} {}: {} -> {}", s.table, s.chain, s.rule, s.outcome)),
-        );
+        lines.extend(self.note.iter().map(|note| format!("  note: {note}")));
+        lines.extend(self.path.iter().map(StepDocument::text));
         lines.join("\n") + "\n"
+    }
+}
+
+impl StepDocument {
+    /// The outcome is named only where the rule's own last words do not say it.
+    fn text(&self) -> String {
+        let StepDocument { table, chain, rule, outcome } = self;
+        let words = rule.split(" comment \"").next().unwrap_or(rule);
+        let is_said = words.ends_with(outcome.as_str());
+        let outcome = if is_said { String::new() } else { format!(" -> {outcome}") };
+        format!("  - {table} {chain}: {rule}{outcome}")
     }
 }
 
@@ -333,12 +381,23 @@ fn step_document(step: &Step<'_>) -> StepDocument {
     }
 }
 
+fn node_of(address: IpAddr, inventory: &Inventory) -> Option<&Node> {
+    inventory.nodes.iter().find(|n| n.private.contains(&address) || n.public.contains(&address))
+}
+
+/// Said of a flow to another node: the judgement is this host's, which never sees it.
+fn not_here(flow: &Flow, inventory: &Inventory, me: &Me) -> Option<String> {
+    if flow.direction != Direction::In || me.addresses.contains(&flow.dst) {
+        return None;
+    }
+    let node = node_of(flow.dst, inventory)?;
+    let (address, other) = (flow.dst, &node.name);
+    Some(format!("{address} is node {other}, not this host ({}): this flow does not arrive here", me.name))
+}
+
 fn nodes(flow: &Flow, inventory: &Inventory) -> Vec<String> {
-    let of = |address: IpAddr| {
-        inventory.nodes.iter().find(|n| n.private.contains(&address) || n.public.contains(&address))
-    };
     let line = |address: IpAddr| {
-        let node = of(address)?;
+        let node = node_of(address, inventory)?;
         let roles: Vec<&str> = node.roles.iter().map(|r| r.0.as_str()).collect();
         Some(format!("{address} is node {} ({}), {}", node.name, roles.join(", "), node.place))
     };

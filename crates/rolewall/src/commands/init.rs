@@ -18,8 +18,9 @@ pub(crate) fn init(host: &Host, print: bool) -> Result<String, Failure> {
     let taken: Vec<_> = [SETTINGS, CLUSTER].into_iter().filter(|p| host.path(p).exists()).collect();
     if !taken.is_empty() && !print {
         return Err(Failure::input(format_args!(
-            "{} is there already, and init overwrites nothing",
-            taken.join(" and ")
+            "{} {} there already, and init overwrites nothing",
+            taken.join(" and "),
+            if taken.len() == 1 { "is" } else { "are" }
         ))
         .help("rolewall init --print shows what it would write"));
     }
@@ -109,7 +110,7 @@ trunks  = []        # [\"203.0.113.0/24\"]
 name    = \"{name}\"
 private = [{private}]
 public  = [{public}]
-# web sip pbx jabber ic worker queue sql dd es; by what listens on this host
+# web sip pbx jabber ic worker queue sql dd es s3; set here: what listens on this host tells
 roles   = [{roles}]
 ",
         admin = list(admin().iter().map(ToString::to_string)),

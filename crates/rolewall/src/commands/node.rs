@@ -1,30 +1,56 @@
 //! `rolewall node add` and `node remove`: one node joins or leaves, and nothing else is touched.
 //! Not here: the inventory's own checks, which the next `apply` makes on the file that this writes.
 //!
-//! The cost does not depend on the number of nodes: the inventory is not read, the elements go to Linux in
-//! one transaction, and the journal and the drop-in file are a line and a file each.
+//! The cost hardly depends on the number of nodes: the inventory is searched but not parsed, the elements go
+//! to Linux in one transaction, and the journal and the drop-in file are a line and a file each.
+//!
+//! Either command may be killed at any moment and then be repeated: the file says what was asked for, the
+//! journal comes before the kernel, and what the kernel has already is not sent again.
 
 use crate::failure::{Failure, Kind, file_failure};
 use crate::firewall::Firewall;
-use crate::host::{CLUSTER_D, Host, ROLES_D};
+use crate::host::{CLUSTER, CLUSTER_D, Host, ROLES_D};
 use crate::joined::{self, Event, Way};
 use crate::state::{Store, write_atomically};
 use rolewall_control::{Held, Revision};
+use rolewall_kernel::nft::NftError;
 use rolewall_policy::plan::EVERY_NODE;
-use rolewall_policy::{Catalogue, NodeName};
+use rolewall_policy::{Catalogue, NodeName, Source, inventory};
 use rolewall_ruleset::transaction::IfThere;
 use rolewall_ruleset::{Element, Op, Set, Transaction};
+use rustix::io::Errno;
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::ErrorKind;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-/// What was done: the number of elements.
+/// What was done.
 #[derive(Debug)]
 pub(crate) struct Changed {
+    event: Event,
     pub(crate) revision: Revision,
-    pub(crate) elements: usize,
-    pub(crate) file: PathBuf,
+    file: PathBuf,
+}
+
+impl Changed {
+    pub(crate) fn elements(&self) -> usize {
+        self.event.elements.len()
+    }
+
+    /// As the operator reads it.
+    pub(crate) fn text(&self) -> String {
+        let (went, what, file) = match self.event.way {
+            Way::Joined => ("joined", "admitted", "written to"),
+            Way::Left => ("left", "no longer admitted", "removed"),
+        };
+        let what = match self.elements() {
+            0 => "no service of this host is for its roles".to_owned(),
+            1 => format!("1 address {what}"),
+            n => format!("{n} addresses {what}"),
+        };
+        format!("{} {went}: {what}; {file} {}", self.event.node, self.file.display())
+    }
 }
 
 pub(crate) fn add(host: &Host, name: &str, private: &[IpAddr], roles: &[String]) -> Result<Changed, Failure> {
@@ -35,29 +61,26 @@ pub(crate) fn add(host: &Host, name: &str, private: &[IpAddr], roles: &[String])
     let store = Store::of(host);
     let _lock = store.lock("node add")?;
     let file = host.path(&format!("{CLUSTER_D}/{name}.toml"));
-    if file.exists() {
-        return Err(Failure::input(format_args!(
-            "node {name} was added before: {} is there",
-            file.display()
-        ))
-        .help(format_args!("rolewall node remove {name}")));
-    }
+    let text = drop_in(&name, private, &roles);
+    let begun = is_begun(&file, &name, &text)?;
+    refuse_known(host, &name, private, &text, begun)?;
     let mut firewall = Firewall::open()?;
     let (revision, sets) = confirmed_sets(&mut firewall)?;
     let labels = roles.iter().map(String::as_str).chain([EVERY_NODE]);
     let elements = elements_in(&sets, revision, labels, private);
     let event = Event { node: name.0.clone(), way: Way::Joined, elements };
-    write_drop_in(&file, &name, private, &roles)?;
-    let length = joined::length(&store, revision);
-    let journalled = joined::append(&store, revision, &event);
-    if let Err(failure) = journalled.and_then(|()| commit(&mut firewall, &sets, &event)) {
-        let _ = fs::remove_file(&file);
-        joined::cut_back(&store, revision, length)?;
-        return Err(failure);
+    if !begun {
+        write_drop_in(&file, &text)?;
+    }
+    if let Err(refused) = join(&store, &mut firewall, revision, &sets, &event, begun) {
+        if !begun && !refused.is_full {
+            let _ = fs::remove_file(&file);
+        }
+        return Err(refused.failure);
     }
     verify(&mut firewall, &sets, &event)?;
     firewall.leave();
-    Ok(Changed { revision, elements: event.elements.len(), file })
+    Ok(Changed { event, revision, file })
 }
 
 pub(crate) fn remove(host: &Host, name: &str) -> Result<Changed, Failure> {
@@ -77,12 +100,12 @@ pub(crate) fn remove(host: &Host, name: &str) -> Result<Changed, Failure> {
     let (revision, sets) = confirmed_sets(&mut firewall)?;
     let elements = elements_of(host, &file, &sets, revision)?;
     let event = Event { node: name.0.clone(), way: Way::Left, elements };
-    commit(&mut firewall, &sets, &event)?;
+    let there = those(&mut firewall, &sets, &event, true)?;
+    change(&store, &mut firewall, revision, &sets, &event, &there).map_err(|refused| refused.failure)?;
     verify(&mut firewall, &sets, &event)?;
-    joined::append(&store, revision, &event)?;
     fs::remove_file(&file).map_err(|e| file_failure("remove", &file, &e))?;
     firewall.leave();
-    Ok(Changed { revision, elements: event.elements.len(), file })
+    Ok(Changed { event, revision, file })
 }
 
 fn checked_name(name: &str) -> Result<NodeName, Failure> {
@@ -92,11 +115,15 @@ fn checked_name(name: &str) -> Result<NodeName, Failure> {
     })
 }
 
-/// The catalogue's own names, each once.
-fn checked_roles(host: &Host, roles: &[String]) -> Result<BTreeSet<String>, Failure> {
+fn catalogue(host: &Host) -> Result<Catalogue, Failure> {
     let built_in = Catalogue::built_in();
     let overrides = host.sources_in(ROLES_D, ".toml")?;
-    let catalogue = if overrides.is_empty() { built_in } else { built_in.with_overrides(&overrides)? };
+    Ok(if overrides.is_empty() { built_in } else { built_in.with_overrides(&overrides)? })
+}
+
+/// The catalogue's own names, each once.
+fn checked_roles(host: &Host, roles: &[String]) -> Result<BTreeSet<String>, Failure> {
+    let catalogue = catalogue(host)?;
     let own_name = |role: &String| {
         let known = catalogue.resolve(role).map(|r| r.name.0.clone());
         known.ok_or_else(|| {
@@ -117,6 +144,46 @@ fn checked_addresses(addresses: &[IpAddr]) -> Result<(), Failure> {
     }
 }
 
+/// Whether the same was asked for before: by a command that was killed, or found a set full.
+fn is_begun(file: &Path, name: &NodeName, text: &str) -> Result<bool, Failure> {
+    match fs::read(file) {
+        Ok(there) if there == text.as_bytes() => Ok(true),
+        Ok(_) => Err(Failure::input(format_args!(
+            "node {name} was added before with other addresses or roles: {} is there",
+            file.display()
+        ))
+        .help(format_args!("rolewall node remove {name}"))),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(file_failure("read", file, &e)),
+    }
+}
+
+/// Refuses a name or an address that the inventory has, for every later `apply` would. It is parsed only
+/// where the text has one of them. What other files of `cluster.d` say, the kernel's sets know; not so where
+/// an add was begun, whose own elements may be there.
+fn refuse_known(
+    host: &Host,
+    name: &NodeName,
+    private: &[IpAddr],
+    text: &str,
+    begun: bool,
+) -> Result<(), Failure> {
+    let Some(cluster) = host.source(CLUSTER)? else { return Ok(()) };
+    let own = PathBuf::from(format!("{CLUSTER_D}/{name}.toml"));
+    let others = if begun { host.sources_in(CLUSTER_D, ".toml")? } else { Vec::new() };
+    let mut sources: Vec<Source> = others.into_iter().filter(|source| source.path != own).collect();
+    sources.insert(0, cluster);
+    let words: Vec<String> =
+        private.iter().map(|a| format!("\"{a}\"")).chain([format!("\"{name}\"")]).collect();
+    if !sources.iter().any(|source| words.iter().any(|word| source.text.contains(word))) {
+        return Ok(());
+    }
+    sources.push(Source::new(own, text));
+    let inventory = inventory::parse(&sources, &catalogue(host)?)?;
+    inventory.notes.iter().for_each(|note| eprintln!("note: {note}"));
+    Ok(())
+}
+
 /// The confirmed revision and its sets, without their elements; nothing else of the table is read.
 fn confirmed_sets(firewall: &mut Firewall) -> Result<(Revision, Vec<Set>), Failure> {
     let held = Held::read(&firewall.nft.read_base_chains(&firewall.id)?);
@@ -134,6 +201,7 @@ fn confirmed_sets(firewall: &mut Firewall) -> Result<(Revision, Vec<Set>), Failu
 }
 
 /// For each label whose sets this node's ruleset has: the set of the address's family, with the address.
+/// Where other nodes have a role on ports of their own, those on its usual ones have a set besides.
 fn elements_in<'a>(
     sets: &[Set],
     revision: Revision,
@@ -144,10 +212,9 @@ fn elements_in<'a>(
     for label in labels {
         for address in addresses {
             let family = if address.is_ipv4() { 4 } else { 6 };
-            let name = format!("{}-{label}{family}", revision.prefix());
-            if sets.iter().any(|s| s.name == name) {
-                elements.push((name, *address));
-            }
+            let names = ["", ".usual"].map(|part| format!("{}-{label}{part}{family}", revision.prefix()));
+            let there = names.into_iter().filter(|name| sets.iter().any(|s| s.name == *name));
+            elements.extend(there.map(|name| (name, *address)));
         }
     }
     elements
@@ -156,17 +223,14 @@ fn elements_in<'a>(
 /// What the drop-in file says that the node has.
 fn elements_of(
     host: &Host,
-    file: &std::path::Path,
+    file: &Path,
     sets: &[Set],
     revision: Revision,
 ) -> Result<Vec<(String, IpAddr)>, Failure> {
-    let overrides = host.sources_in(ROLES_D, ".toml")?;
-    let built_in = Catalogue::built_in();
-    let catalogue = if overrides.is_empty() { built_in } else { built_in.with_overrides(&overrides)? };
     let text = fs::read_to_string(file).map_err(|e| file_failure("read", file, &e))?;
-    let source = rolewall_policy::Source::new(file, text);
-    let empty = rolewall_policy::Source::new("cluster.toml", "[cluster]\nname = \"any\"\n");
-    let inventory = rolewall_policy::inventory::parse(&[empty, source], &catalogue)?;
+    let source = Source::new(file, text);
+    let empty = Source::new("cluster.toml", "[cluster]\nname = \"any\"\n");
+    let inventory = inventory::parse(&[empty, source], &catalogue(host)?)?;
     let mut elements = Vec::new();
     for node in &inventory.nodes {
         let labels = node.roles.iter().map(|r| r.0.as_str()).chain([EVERY_NODE]);
@@ -175,23 +239,103 @@ fn elements_of(
     Ok(elements)
 }
 
-fn commit(firewall: &mut Firewall, sets: &[Set], event: &Event) -> Result<(), Failure> {
-    let elements: Vec<(&Set, [Element; 1])> = event
-        .elements
+/// Those of an event's elements that the kernel has, or has not.
+fn those(
+    firewall: &mut Firewall,
+    sets: &[Set],
+    event: &Event,
+    there: bool,
+) -> Result<Vec<(String, IpAddr)>, Failure> {
+    let mut those = Vec::new();
+    for (name, address) in &event.elements {
+        let Some(set) = sets.iter().find(|s| s.name == *name) else { continue };
+        let found = firewall.nft.find_elements(&firewall.id, set, &[joined::element(*address)])?;
+        if found.is_empty() != there {
+            those.push((name.clone(), *address));
+        }
+    }
+    Ok(those)
+}
+
+/// Why a change was taken back.
+struct Refused {
+    failure: Failure,
+    /// A set has no room, which `apply` can make.
+    is_full: bool,
+}
+
+impl From<Failure> for Refused {
+    fn from(failure: Failure) -> Refused {
+        Refused { failure, is_full: false }
+    }
+}
+
+impl From<NftError> for Refused {
+    fn from(error: NftError) -> Refused {
+        match error {
+            NftError::Refused { errno, .. } if errno == Errno::NFILE.raw_os_error() => {
+                let failure = Failure::new(Kind::Refused, "the set has no room for another node");
+                Refused { failure: failure.help("rolewall apply --final makes room"), is_full: true }
+            }
+            error => Failure::from(error).into(),
+        }
+    }
+}
+
+/// What is there already is ours only where an add was begun; elsewhere the kernel refuses it.
+fn join(
+    store: &Store,
+    firewall: &mut Firewall,
+    revision: Revision,
+    sets: &[Set],
+    event: &Event,
+    begun: bool,
+) -> Result<(), Refused> {
+    let missing = if begun { those(firewall, sets, event, false)? } else { event.elements.clone() };
+    change(store, firewall, revision, sets, event, &missing)
+}
+
+/// The journal, then the kernel; both, or neither.
+fn change(
+    store: &Store,
+    firewall: &mut Firewall,
+    revision: Revision,
+    sets: &[Set],
+    event: &Event,
+    elements: &[(String, IpAddr)],
+) -> Result<(), Refused> {
+    let length = joined::length(store, revision);
+    let journalled = joined::append(store, revision, event).map_err(Refused::from);
+    let changed = journalled.and_then(|()| commit(firewall, sets, event.way, elements));
+    if changed.is_err() {
+        joined::cut_back(store, revision, length)?;
+    }
+    changed
+}
+
+fn commit(
+    firewall: &mut Firewall,
+    sets: &[Set],
+    way: Way,
+    elements: &[(String, IpAddr)],
+) -> Result<(), Refused> {
+    let set_of = |name: &String| sets.iter().find(|s| s.name == *name);
+    let elements: Vec<(&Set, [Element; 1])> = elements
         .iter()
-        .filter_map(|(name, address)| {
-            Some((sets.iter().find(|s| s.name == *name)?, [joined::element(*address)]))
-        })
+        .filter_map(|(name, address)| Some((set_of(name)?, [joined::element(*address)])))
         .collect();
-    let id = firewall.id.clone();
+    if elements.is_empty() {
+        return Ok(());
+    }
+    let id = &firewall.id;
     let ops = elements
         .iter()
-        .map(|(set, element)| match event.way {
-            Way::Joined => Op::AddElements(&id, set, element, IfThere::Refuse),
-            Way::Left => Op::DeleteElements(&id, set, element),
+        .map(|(set, element)| match way {
+            Way::Joined => Op::AddElements(id, set, element, IfThere::Refuse),
+            Way::Left => Op::DeleteElements(id, set, element),
         })
         .collect();
-    firewall.commit(&Transaction { generation: None, ops })
+    Ok(firewall.nft.commit(&Transaction { generation: None, ops })?)
 }
 
 /// Believes the kernel's answer alone.
@@ -209,20 +353,18 @@ fn verify(firewall: &mut Firewall, sets: &[Set], event: &Event) -> Result<(), Fa
     Ok(())
 }
 
-fn write_drop_in(
-    file: &std::path::Path,
-    name: &NodeName,
-    private: &[IpAddr],
-    roles: &BTreeSet<String>,
-) -> Result<(), Failure> {
+fn write_drop_in(file: &Path, text: &str) -> Result<(), Failure> {
     if let Some(directory) = file.parent() {
         fs::create_dir_all(directory).map_err(|e| file_failure("make", directory, &e))?;
     }
+    write_atomically(file, text.as_bytes())
+}
+
+fn drop_in(name: &NodeName, private: &[IpAddr], roles: &BTreeSet<String>) -> String {
     let quoted = |words: Vec<String>| words.iter().map(|w| format!("\"{w}\"")).collect::<Vec<_>>().join(", ");
     let private = quoted(private.iter().map(ToString::to_string).collect());
     let roles = quoted(roles.iter().cloned().collect());
-    let text = format!(
+    format!(
         "# Written by rolewall node add.\n[[node]]\nname    = \"{name}\"\nprivate = [{private}]\nroles   = [{roles}]\n"
-    );
-    write_atomically(file, text.as_bytes())
+    )
 }

@@ -11,7 +11,7 @@ use crate::state::Store;
 use rolewall_control::Revision;
 use rolewall_policy::plan::{Permit, Plan, Zone};
 use rolewall_policy::settings::Forward;
-use rolewall_policy::{Mode, lower};
+use rolewall_policy::{Mode, Network, lower};
 use rolewall_ruleset::text;
 use serde::Serialize;
 use std::fmt::Write;
@@ -30,7 +30,7 @@ pub(crate) fn plan(host: &Host, arguments: &PlanArgs, json: bool) -> Result<Stri
     match arguments.format {
         PlanFormat::Json => document(&plan),
         _ if json => document(&plan),
-        PlanFormat::Text => Ok(in_words(&plan)),
+        PlanFormat::Text => Ok(in_words(&plan, arguments.sources)),
         PlanFormat::Nft => Ok(nft(&plan, next_revision(host)?)),
     }
 }
@@ -52,7 +52,7 @@ fn nft(plan: &Plan, revision: Revision) -> String {
     text::ruleset(&as_confirmed(lower::lower(plan, &revision.prefix())))
 }
 
-fn in_words(plan: &Plan) -> String {
+fn in_words(plan: &Plan, sources: bool) -> String {
     let mut out = String::new();
     let roles: Vec<&str> = plan.me.roles.iter().map(|r| r.0.as_str()).collect();
     let roles = if roles.is_empty() { "no roles".to_owned() } else { roles.join(", ") };
@@ -71,9 +71,9 @@ fn in_words(plan: &Plan) -> String {
     for net in &plan.deny {
         let _ = writeln!(out, "  nothing from {net}: denied");
     }
-    permits(&mut out, plan, &plan.inbound, "from");
+    permits(&mut out, plan, &plan.inbound, "from", sources);
     let _ = writeln!(out, "\nout ({}):", mode(plan.mode_out));
-    permits(&mut out, plan, &plan.outbound, "to");
+    permits(&mut out, plan, &plan.outbound, "to", sources);
     let forward = match plan.forward {
         Forward::Untouched => "untouched".to_owned(),
         Forward::Filtered(m) => format!("trusted and established only ({})", mode(m)),
@@ -89,7 +89,7 @@ fn mode(mode: Mode) -> &'static str {
     }
 }
 
-fn permits(out: &mut String, plan: &Plan, permits: &[Permit], preposition: &str) {
+fn permits(out: &mut String, plan: &Plan, permits: &[Permit], preposition: &str, sources: bool) {
     for permit in permits {
         let ports: Vec<String> = permit.ports.iter().map(ToString::to_string).collect();
         let limit = permit.limit.as_ref().map(|l| {
@@ -97,16 +97,24 @@ fn permits(out: &mut String, plan: &Plan, permits: &[Permit], preposition: &str)
         });
         let _ = writeln!(
             out,
-            "  {} {preposition} {}{}",
+            "  {} {preposition} {}{}{}",
             ports.join(" "),
             who(plan, &permit.zone),
+            over(permit),
             limit.unwrap_or_default()
         );
-        let _ = writeln!(
-            out,
-            "      {} {}: {} [{}]",
-            permit.why.role, permit.why.service, permit.why.purpose, permit.why.source
-        );
+        let why = &permit.why;
+        let source = if sources { format!(" [{}]", why.source) } else { String::new() };
+        let _ = writeln!(out, "      {} {}: {}{source}", why.role, why.service, why.purpose);
+    }
+}
+
+/// Admin addresses may be admitted over one network and not the other; all else follows from the zone.
+fn over(permit: &Permit) -> &'static str {
+    match (&permit.zone, permit.network) {
+        (Zone::Admin, Network::Private) => " over the private network",
+        (Zone::Admin, Network::Public) => " over the public network",
+        _ => "",
     }
 }
 
@@ -192,8 +200,8 @@ fn permit_document(permit: &Permit) -> PermitDocument {
         ports: ports.iter().map(ToString::to_string).collect(),
         zone: zone.to_string(),
         network: match network {
-            rolewall_policy::Network::Private => "private",
-            rolewall_policy::Network::Public => "public",
+            Network::Private => "private",
+            Network::Public => "public",
         },
         limit: limit
             .as_ref()

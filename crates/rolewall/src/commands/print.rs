@@ -8,20 +8,26 @@ use serde::Serialize;
 pub(crate) fn applied_notes(applied: &Applied) {
     /// Flows that are named; the rest is counted.
     const NAMED_MAX: usize = 10;
+    let mut notes = String::new();
     for warning in &applied.warnings {
-        eprintln!("warning: {}\n  {}", warning.what, warning.help);
+        notes += &format!("warning: {}\n  {}\n", warning.what, warning.help);
     }
     for (session, by) in &applied.cut.sessions {
-        eprintln!("warning: your own session {session} is cut, by {by}");
+        notes += &format!("warning: your own session {session} is cut, by {by}\n");
     }
     let flows = &applied.cut.flows;
     if !flows.is_empty() {
-        eprintln!("warning: {} live flows could not begin again under this ruleset:", flows.len());
-        flows.iter().take(NAMED_MAX).for_each(|flow| eprintln!("  {flow}"));
+        let noun = if flows.len() == 1 { "flow" } else { "flows" };
+        notes += &format!("warning: {} live {noun} could not begin again under this ruleset:\n", flows.len());
+        for flow in flows.iter().take(NAMED_MAX) {
+            notes += &format!("  {flow}\n");
+        }
         if flows.len() > NAMED_MAX {
-            eprintln!("  and {} more", flows.len() - NAMED_MAX);
+            notes += &format!("  and {} more\n", flows.len() - NAMED_MAX);
         }
     }
+    // One write: what other processes print does not come in between.
+    eprint!("{notes}");
 }
 
 /// The result of `apply`, for people.
@@ -36,13 +42,24 @@ pub(crate) fn applied(applied: &Applied) -> String {
         How::Unchanged => format!("nothing to change: revision {revision} is confirmed and is the plan\n"),
         How::Final => format!("confirmed: revision {revision} is in force\n{saved}"),
         How::Elements { added, deleted } => {
-            format!("confirmed: revision {revision} amended, {added} elements added and {deleted} deleted\n")
+            let amended = amended(added, deleted);
+            format!("confirmed: revision {revision} amended, {amended}\n")
         }
         How::Test(window) => format!(
             "test: revision {revision} is in force for {} s; then the kernel itself returns to what was before\n{saved}\
              keep it, from a new connection:  rolewall confirm\ngo back now:                     rolewall revert\n",
             window.as_secs()
         ),
+    }
+}
+
+/// How many elements came and went.
+fn amended(added: usize, deleted: usize) -> String {
+    let noun = |count| if count == 1 { "element" } else { "elements" };
+    match (added, deleted) {
+        (_, 0) => format!("{added} {} added", noun(added)),
+        (0, _) => format!("{deleted} {} deleted", noun(deleted)),
+        _ => format!("{added} {} added and {deleted} deleted", noun(added)),
     }
 }
 

@@ -2,13 +2,14 @@
 //! Not here: changing any of it.
 
 use crate::failure::Failure;
-use crate::firewall::{Firewall, Seen, generation_differences};
+use crate::firewall::{Firewall, Seen, frame_differences, generation_differences, leads};
 use crate::foreign::{self, Foreign};
 use crate::host::Host;
 use crate::joined;
 use crate::state::Store;
+use crate::state::artefact::Stage;
+use rolewall_control::frame::Leads;
 use rolewall_control::{Phase, Revision};
-use rolewall_ruleset::table::Hook;
 use serde::Serialize;
 
 /// The document of `status --json`.
@@ -57,6 +58,8 @@ pub(crate) fn status(host: &Host) -> Result<Status, Failure> {
     if let Some(revision) = phase.confirmed() {
         status.amended = joined::events(&store, revision)?.len();
         status.drift = drift(&store, &mut firewall, seen.as_ref(), revision)?;
+    } else if let (Phase::Test { .. }, Some(seen)) = (phase, &seen) {
+        status.drift = frame_drift(&store, seen, &Leads::new());
     } else if matches!(phase, Phase::Off) && !notes.disabled && has_confirmed(&store) {
         status
             .drift
@@ -99,7 +102,7 @@ fn remarks(phase: Phase) -> Vec<String> {
 }
 
 fn has_confirmed(store: &Store) -> bool {
-    store.artefact_revision(crate::state::artefact::Stage::Confirmed).is_some()
+    store.artefact_revision(Stage::Confirmed).is_some()
 }
 
 /// What the kernel holds against what was confirmed.
@@ -110,7 +113,8 @@ fn drift(
     revision: Revision,
 ) -> Result<Vec<String>, Failure> {
     let Some(seen) = seen else { return Ok(Vec::new()) };
-    let mut found = foreign_leads(seen);
+    let as_held = || frame_drift(store, seen, &seen.held.confirmed);
+    let mut found = Vec::new();
     let confirmed = match super::switch::confirmed(store) {
         Ok(artefact) if artefact.revision == revision => artefact,
         Ok(artefact) => {
@@ -118,32 +122,32 @@ fn drift(
                 "the kernel leads to revision {revision}, and revision {} was confirmed",
                 artefact.revision
             ));
+            found.extend(as_held());
             return Ok(found);
         }
         Err(failure) => {
             found.push(failure.to_string());
+            found.extend(as_held());
             return Ok(found);
         }
     };
+    let wanted = confirmed.generation();
+    found.extend(frame_drift(store, seen, &leads(&wanted)));
     let held = firewall.read_generation(seen, revision)?;
-    found.extend(generation_differences(&held, &confirmed.generation()));
+    found.extend(generation_differences(&held, &wanted));
     Ok(found)
 }
 
-/// Rules in our base chains that no revision put there.
-fn foreign_leads(seen: &Seen) -> Vec<String> {
-    let bases = seen.outline.chains.iter().filter(|c| c.base.is_some());
-    let wanted = |hook: Hook| {
-        let of = |map: &std::collections::BTreeMap<Hook, String>| usize::from(map.contains_key(&hook));
-        of(&seen.held.confirmed) + of(&seen.held.candidate)
+/// What differs in the base chains, by the entries of the files; of a test whose file is gone, by its leads.
+fn frame_drift(store: &Store, seen: &Seen, confirmed: &Leads) -> Vec<String> {
+    let candidate = match seen.held.candidate_revision() {
+        None => Leads::new(),
+        tested => match store.artefact(Stage::Candidate) {
+            Ok(Some(artefact)) if Some(artefact.revision) == tested => leads(&artefact.generation()),
+            _ => seen.held.candidate.clone(),
+        },
     };
-    bases
-        .filter_map(|chain| {
-            let hook = chain.base.as_ref()?.hook;
-            let extra = chain.rules.len().checked_sub(wanted(hook)).filter(|&n| n > 0)?;
-            Some(format!("chain {}: extra: {extra} rules that no revision has", chain.name))
-        })
-        .collect()
+    frame_differences(seen, confirmed, &candidate)
 }
 
 fn foreign_table(foreign: &Foreign) -> ForeignTable {

@@ -1,7 +1,7 @@
 //! The vendor's command, by its own name and in every documented form.
 //! Not here: what it does, which is what `rolewall apply` and `rolewall confirm` do.
 
-use super::apply::{Applied, How, apply};
+use super::apply::{How, apply};
 use super::confirm::{SameSession, confirm};
 use crate::cli::ApplyArgs;
 use crate::failure::Failure;
@@ -9,6 +9,7 @@ use crate::firewall::Firewall;
 use crate::host::Host;
 use rolewall_control::Phase;
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// The name that makes the binary this command.
@@ -19,10 +20,10 @@ const WINDOW: Duration = Duration::from_secs(600);
 /// A test by `--testmode=true` lasts as long as the later editions say.
 const WINDOW_TESTMODE: Duration = Duration::from_secs(180);
 
-const HELP: &str = "usage: voipnow_firewall                                      test mode, 10 minutes
-       voipnow_firewall ok                                   keep it
-       voipnow_firewall -o apply -t true                     test mode, 3 minutes
-       voipnow_firewall --operation=apply --testmode=false   keep what is in test mode, else apply for good";
+const FORMS: &str = "  voipnow_firewall                                      test mode, 10 minutes
+  voipnow_firewall ok                                   final: keep what is in test mode, else apply for good
+  voipnow_firewall -o apply -t true                     test mode, 3 minutes
+  voipnow_firewall --operation=apply --testmode=false   final: keep what is in test mode, else apply for good";
 
 /// What was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,31 +38,42 @@ enum Form {
 const PLACES: [&str; 2] =
     ["/usr/local/voipnow/admin/sbin/voipnow_firewall", "/usr/local/voipnow/admin/bin/voipnow_firewall"];
 
-/// As it can be typed again: as it was called, or its full path where it was found by PATH.
-fn real_path(called: &str) -> &str {
-    let is_there = |place: &&&str| std::path::Path::new(place).exists();
-    match called.contains('/') {
-        true => called,
-        false => PLACES.iter().find(is_there).copied().unwrap_or(called),
-    }
+/// As it can be typed again from anywhere: where it was called with a path, that path, links as they are;
+/// else where the package links it; else where PATH leads.
+fn real_path(called: &str) -> String {
+    let found = match called.contains('/') {
+        true => std::path::absolute(called).ok(),
+        false => PLACES.iter().map(PathBuf::from).find(|place| place.exists()).or_else(|| on_path(called)),
+    };
+    found.map_or_else(|| called.to_owned(), |path| path.display().to_string())
+}
+
+fn on_path(name: &str) -> Option<PathBuf> {
+    let directories = std::env::var_os("PATH")?;
+    let mut places = std::env::split_paths(&directories).filter(|d| d.is_absolute()).map(|d| d.join(name));
+    places.find(|place| place.is_file())
 }
 
 pub(crate) fn run(host: &Host, called: &str, arguments: &[OsString]) -> Result<(), Failure> {
     let path = real_path(called);
     match form(arguments)? {
-        Form::Help => println!("{HELP}"),
+        Form::Help => println!("usage:\n{FORMS}"),
         Form::Test => {
             println!("Starting VoipNow firewall configuration...");
-            let applied = test(host, WINDOW)?;
-            println!("Your existing firewall has been saved in {}", saved(&applied));
-            println!("If everything is working, make it final (and remove the safety net) with {path} ok");
+            if let Some(saved) = test(host, WINDOW)? {
+                println!("Your existing firewall has been saved in {saved}");
+                println!(
+                    "If everything is working, make it final (and remove the safety net) with {path} ok"
+                );
+            }
         }
         Form::Testmode(true) => {
-            let applied = test(host, WINDOW_TESTMODE)?;
-            println!(
-                "Testmode enabled. If everything is working ok, please apply the firewall with {path} --operation=apply --testmode=false"
-            );
-            println!("Your previous firewall has been saved in {}", saved(&applied));
+            if let Some(saved) = test(host, WINDOW_TESTMODE)? {
+                println!(
+                    "Testmode enabled. If everything is working ok, please apply the firewall with {path} --operation=apply --testmode=false"
+                );
+                println!("Your previous firewall has been saved in {saved}");
+            }
         }
         Form::Ok => {
             println!("Script called with ok option - removing safety net");
@@ -72,40 +84,36 @@ pub(crate) fn run(host: &Host, called: &str, arguments: &[OsString]) -> Result<(
     Ok(())
 }
 
-fn test(host: &Host, window: Duration) -> Result<Applied, Failure> {
+/// Where the firewall before was saved; none where nothing had to change, which is said.
+fn test(host: &Host, window: Duration) -> Result<Option<String>, Failure> {
     let applied = apply(host, &arguments_for(Some(window)))?;
     super::print::applied_notes(&applied);
     if applied.how == How::Unchanged {
-        eprintln!(
-            "note: revision {} is confirmed and is what would be applied; nothing is under test",
-            applied.revision
-        );
+        println!("Nothing to change: revision {} is confirmed and is in force", applied.revision);
+        return Ok(None);
     }
-    Ok(applied)
+    Ok(Some(applied.saved.map_or_else(|| "no file".to_owned(), |path| path.display().to_string())))
 }
 
 /// Confirms what is in test mode, else applies and confirms.
 fn keep(host: &Host) -> Result<(), Failure> {
     host.live(NAME)?;
     let phase = Phase::of(Firewall::open()?.look()?.as_ref().map(|seen| &seen.held));
-    if let Phase::Test { .. } = phase {
-        confirm(host, SameSession::Warn)?;
-        return Ok(());
-    }
-    let applied = apply(host, &arguments_for(None))?;
-    super::print::applied_notes(&applied);
+    let revision = match phase {
+        Phase::Test { .. } => confirm(host, SameSession::Warn)?,
+        _ => {
+            let applied = apply(host, &arguments_for(None))?;
+            super::print::applied_notes(&applied);
+            applied.revision
+        }
+    };
+    let text = format!("confirmed: revision {revision} is in force\n");
+    eprint!("{text}");
     Ok(())
 }
 
 fn arguments_for(window: Option<Duration>) -> ApplyArgs {
     ApplyArgs { window, final_: window.is_none(), take_over: false, force: false, rebuild: false }
-}
-
-fn saved(applied: &Applied) -> String {
-    match &applied.saved {
-        Some(path) => path.display().to_string(),
-        None => "place: nothing was changed".to_owned(),
-    }
 }
 
 fn form(arguments: &[OsString]) -> Result<Form, Failure> {
@@ -137,7 +145,8 @@ fn form(arguments: &[OsString]) -> Result<Form, Failure> {
 }
 
 fn unknown(what: &str) -> Failure {
-    Failure::input(format_args!("voipnow_firewall does not know \"{what}\"")).help(HELP)
+    Failure::input(format_args!("voipnow_firewall does not know \"{what}\""))
+        .help(format_args!("usage:\n{FORMS}"))
 }
 
 #[cfg(test)]
@@ -156,6 +165,13 @@ mod tests {
         assert_eq!(of(&["--operation=apply", "--testmode=true"]), Some(Form::Testmode(true)));
         assert_eq!(of(&["--operation=apply", "--testmode=false"]), Some(Form::Testmode(false)));
         assert_eq!(of(&["--operation", "apply", "--testmode", "false"]), Some(Form::Testmode(false)));
+    }
+
+    #[test]
+    fn its_path_can_be_typed_again_from_anywhere() {
+        assert_eq!(real_path("/opt/x/voipnow_firewall"), "/opt/x/voipnow_firewall");
+        assert!(real_path("./voipnow_firewall").starts_with('/'));
+        assert_eq!(on_path("no such command"), None);
     }
 
     #[test]

@@ -88,11 +88,21 @@ impl Store {
 
     /// The revision that a file holds, without reading the whole.
     pub(crate) fn artefact_revision(&self, stage: Stage) -> Option<Revision> {
+        self.first_line(stage).and_then(|line| parse_header(&line).map(|(revision, _, _)| revision))
+    }
+
+    /// The SHA-256 that a file says it has, in hexadecimal, without reading the whole.
+    pub(crate) fn artefact_checksum(&self, stage: Stage) -> Option<String> {
+        self.first_line(stage).and_then(|line| parse_header(&line).map(|(_, _, sum)| sum.to_owned()))
+    }
+
+    fn first_line(&self, stage: Stage) -> Option<String> {
         use std::io::{BufRead, BufReader};
         let file = fs::File::open(self.path(stage.file_name())).ok()?;
         let mut line = String::new();
         BufReader::with_capacity(256, file).read_line(&mut line).ok()?;
-        parse_header(line.trim_end()).map(|(revision, _, _)| revision)
+        line.truncate(line.trim_end().len());
+        Some(line)
     }
 
     /// The revision in a file; none if there is no such file.

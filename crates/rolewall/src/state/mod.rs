@@ -55,6 +55,7 @@ impl Notes {
     pub(crate) fn confirm(&mut self, nodes: usize) {
         self.session = None;
         self.nodes = nodes;
+        self.disabled = false;
         self.asleep.append(&mut self.asleep_by_test);
     }
 
@@ -98,7 +99,7 @@ impl Store {
         };
         let notes: Notes = serde_json::from_slice(&text).map_err(|e| {
             Failure::host(format_args!("{} is damaged: {e}", path.display())).help(format_args!(
-                "move it away; what is in force stays, and only the number of the last revision is lost: mv {0} {0}.bad",
+                "move it away: mv {0} {0}.bad\n      what is in force stays; lost is whether it was disabled, and which tables of others we put to sleep",
                 path.display()
             ))
         })?;
