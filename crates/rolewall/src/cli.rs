@@ -173,7 +173,7 @@ pub(crate) struct ExplainArgs {
     /// [addr]:port)
     #[arg(
         value_names = ["in|out|forward", "PROTO", "SRC[:PORT]", "DST[:PORT]"],
-        num_args = 4,
+        num_args = 1..,
         required_unless_present = "flows"
     )]
     pub(crate) flow: Vec<String>,

@@ -51,9 +51,7 @@ impl Firewall {
         let mut generation = Generation::empty(&self.id);
         let parts = &mut generation.parts;
         parts.sets = seen.outline.sets.iter().filter(|s| is_its(&s.name)).cloned().collect();
-        for set in parts.sets.iter_mut().filter(|s| !s.flags.dynamic) {
-            set.elements = self.nft.read_elements(&self.id, set)?;
-        }
+        self.nft.fill(&self.id, &mut parts.sets)?;
         let regular = seen.outline.chains.iter().filter(|c| c.base.is_none() && is_its(&c.name));
         parts.chains = regular.cloned().collect();
         let is_candidate = seen.held.candidate_revision() == Some(revision);
@@ -151,9 +149,8 @@ pub(crate) fn frame_differences(seen: &Seen, confirmed: &Leads, candidate: &Lead
 
 /// A base chain of ours without rules is as if it were not; one stands until a change is tidied up.
 fn is_idle(chain: &Chain) -> bool {
-    let idle = |base: &rolewall_ruleset::BaseChain| {
-        *chain == led_chain(base.hook, &Leads::new(), &Leads::new())
-    };
+    let idle =
+        |base: &rolewall_ruleset::BaseChain| *chain == led_chain(base.hook, &Leads::new(), &Leads::new());
     chain.base.as_ref().is_some_and(idle)
 }
 

@@ -169,7 +169,10 @@ fn node_add_and_remove_change_elements_only_and_survive_boot() {
         (&status["revision"], &status["drift"], &status["amended"]),
         (&json!(1), &json!([]), &json!(1))
     );
-    node.expect(2, &joined).mentions(&["web7", "node remove"]);
+    // The same again is the same; something else under that name is not.
+    node.expect(0, &joined);
+    let other = ["node", "add", "web7", "--private", &addresses[0], "--role", "sip"];
+    node.expect(2, &other).mentions(&["web7", "node remove"]);
     let listed = ruleset(node);
     nft(node, &["delete", "table", "inet", "rolewall"]);
     assert_eq!(knock(), OPEN);
@@ -392,7 +395,7 @@ fn tables_of_others_wake_once_ours_was_deleted_by_hand() {
     }
     let lab = scene();
     let node = hosts(&lab).0;
-    let theirs = "table inet theirs { chain input { type filter hook input priority 5; policy accept; } }";
+    let theirs = "table inet theirs { chain input { type filter hook input priority 5; policy accept; }; }";
     support::nft_load(node, theirs);
     node.configure(&cluster(&["sql"], ""), &settings(""));
     node.expect(0, &["apply", "--final", "--take-over"]);

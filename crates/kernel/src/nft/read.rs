@@ -111,10 +111,10 @@ impl Nft {
         self.consistently(&doing, |nft| nft.elements_once(id, &set.name, set))
     }
 
-    /// Fills named sets with the elements that they have, all of one moment.
+    /// Fills named sets with the elements that they have, all of one moment; not those that packets fill.
     pub fn fill(&mut self, id: &TableId, sets: &mut [Set]) -> Result<(), NftError> {
         self.consistently(&format!("reading the elements of {} sets of {id}", sets.len()), |nft| {
-            for set in &mut *sets {
+            for set in sets.iter_mut().filter(|set| !set.flags.dynamic) {
                 set.elements = nft.elements_once(id, &set.name, set)?;
             }
             Ok(())

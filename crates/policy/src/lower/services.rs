@@ -209,18 +209,22 @@ impl Lowering<'_> {
             rules.push(goto(when().iifname(&plan.private_interfaces, false)));
         }
         if !plan.public_interfaces.is_empty() {
-            let elsewhere = when().iifname(&plan.public_interfaces, true).goto(refuse);
+            // With no private interface named, every other one may be the private network's.
+            let beyond = if plan.private_interfaces.is_empty() { &inside } else { refuse };
+            let elsewhere = when().iifname(&plan.public_interfaces, true).goto(beyond);
             rules.push(because(elsewhere, "customers come in by the public network only"));
         }
         rules
     }
 
-    /// One rule a zone and family, each zone once.
+    /// One rule a zone and family, each zone once; once a network where interfaces tell the networks apart.
     fn closed_rules(&self, permits: &[&Permit], side: Side) -> Vec<Rule> {
+        let has_interfaces =
+            !self.plan.private_interfaces.is_empty() || !self.plan.public_interfaces.is_empty();
         let mut seen = BTreeSet::new();
         let mut rules = Vec::new();
         for permit in permits.iter().filter(|p| p.zone != Zone::Anyone) {
-            if seen.insert(&permit.zone) {
+            if seen.insert((&permit.zone, has_interfaces.then_some(permit.network))) {
                 rules.extend(self.zone_rules(permit, side));
             }
         }

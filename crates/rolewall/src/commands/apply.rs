@@ -5,7 +5,7 @@ use super::switch::confirmed;
 use crate::candidate::{in_force, out_of_force};
 use crate::cli::ApplyArgs;
 use crate::failure::{Failure, Kind};
-use crate::firewall::{Firewall, Seen, generation_differences};
+use crate::firewall::{Firewall, Seen, frame_differences, generation_differences, leads};
 use crate::foreign::{self, Foreign};
 use crate::host::Host;
 use crate::inputs::{Inputs, Look};
@@ -16,6 +16,7 @@ use crate::settle::{return_to_previous, settle};
 use crate::state::artefact::Stage;
 use crate::state::saved::previous;
 use crate::state::{Notes, Store};
+use rolewall_control::frame::Leads;
 use rolewall_control::{Change, Phase, Revision};
 use rolewall_policy::plan::Warning;
 use rolewall_policy::{Plan, lower};
@@ -148,6 +149,10 @@ impl Applying<'_> {
         }
         let wanted = lower::lower(self.plan, &revision.prefix());
         if held.entries != wanted.entries {
+            return Ok(None);
+        }
+        let is_led = |seen: &Seen| frame_differences(seen, &leads(&wanted), &Leads::new()).is_empty();
+        if !self.stand.seen.as_ref().is_some_and(is_led) {
             return Ok(None);
         }
         let Some(deltas) = delta::elements_only(&held.parts, &wanted.parts) else { return Ok(None) };

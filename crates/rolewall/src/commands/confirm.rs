@@ -8,6 +8,7 @@ use crate::host::{Host, session};
 use crate::inputs::{Inputs, Look};
 use crate::safety_net;
 use crate::settle::settle;
+use crate::state::artefact::Stage;
 use crate::state::{Notes, Store};
 use rolewall_control::{NotPossible, Phase, Revision};
 
@@ -34,12 +35,22 @@ pub(crate) fn confirm(host: &Host, same_session: SameSession) -> Result<Revision
         return Err(under_test.map_or(NotPossible::NoTest, late).into());
     };
     refuse_same_session(&notes, same_session)?;
+    is_what_was_applied(&store, &mut firewall)?;
     let nodes = Inputs::read(host, Look::AsNeeded).map(|inputs| inputs.inventory.nodes.len());
     let revision = confirm_held(&store, &mut firewall, &seen)?;
     notes.confirm(nodes.unwrap_or(notes.nodes));
     store.write_notes(&notes)?;
     safety_net::remove(host);
     Ok(revision)
+}
+
+/// Somebody may have changed our table since: what is confirmed must be what was judged and tested.
+fn is_what_was_applied(store: &Store, firewall: &mut Firewall) -> Result<(), Failure> {
+    let Some(under_test) = candidate(firewall)? else { return Ok(()) };
+    match store.artefact(Stage::Candidate)?.filter(|artefact| artefact.revision == under_test) {
+        Some(artefact) => firewall.verify(under_test, &artefact.generation()).map(drop),
+        None => Ok(()),
+    }
 }
 
 fn candidate(firewall: &mut Firewall) -> Result<Option<Revision>, Failure> {
