@@ -36,7 +36,8 @@ pub fn table_id() -> TableId {
 
 /// Lowers a plan. Every name in the result begins with the prefix and a dash.
 pub fn lower(plan: &Plan, prefix: &str) -> Generation {
-    let mut lowering = Lowering { plan, prefix, sets: Vec::new(), chains: Vec::new() };
+    let every_node = zones::every_node(plan);
+    let mut lowering = Lowering { plan, prefix, every_node, sets: Vec::new(), chains: Vec::new() };
     lowering.zone_sets();
     lowering.refusals();
     let mut entries = vec![(Hook::Input, lowering.inbound()), (Hook::Output, lowering.outbound())];
@@ -54,6 +55,8 @@ pub fn lower(plan: &Plan, prefix: &str) -> Generation {
 struct Lowering<'a> {
     plan: &'a Plan,
     prefix: &'a str,
+    /// The sets that together hold every node.
+    every_node: Vec<&'a str>,
     sets: Vec<Set>,
     chains: Vec<Chain>,
 }

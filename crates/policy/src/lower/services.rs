@@ -238,13 +238,14 @@ impl Lowering<'_> {
             Zone::Anyone => Vec::new(),
             Zone::Admin => self.in_nets(ADMIN, &self.plan.admin, side, accept),
             Zone::Trunks => self.in_nets(TRUNKS, &self.plan.trunks, side, accept),
-            Zone::Nodes(label) => FAMILIES
-                .into_iter()
-                .map(|ip| {
+            Zone::Nodes(label) => {
+                let in_set = |label: &str, ip| {
                     let parts = self.by_interface(permit.network, side);
                     accept(parts.address_in_set(ip, side, &self.zone_name(label, ip)))
-                })
-                .collect(),
+                };
+                let labels = self.labels(label);
+                labels.into_iter().flat_map(|label| FAMILIES.map(|ip| in_set(label, ip))).collect()
+            }
         }
     }
 

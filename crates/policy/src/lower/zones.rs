@@ -3,6 +3,8 @@
 
 use super::Lowering;
 use super::rule::{FAMILIES, Ip, Parts, Side, because, octets, when};
+use crate::Plan;
+use crate::plan::EVERY_NODE;
 use ipnet::IpNet;
 use rolewall_ruleset::{Element, Rule, Set};
 use std::net::IpAddr;
@@ -10,7 +12,8 @@ use std::net::IpAddr;
 impl Lowering<'_> {
     /// Sets of the plan's nodes and networks.
     pub(super) fn zone_sets(&mut self) {
-        for (label, addresses) in &self.plan.nodes {
+        let is_needed = |label: &str| label != EVERY_NODE || self.every_node == [EVERY_NODE];
+        for (label, addresses) in self.plan.nodes.iter().filter(|(label, _)| is_needed(label)) {
             for ip in FAMILIES {
                 self.sets.push(node_set(self.zone_name(label, ip), ip, addresses));
             }
@@ -31,6 +34,11 @@ impl Lowering<'_> {
                 }
             }
         }
+    }
+
+    /// The sets of a zone of nodes, one after the other.
+    pub(super) fn labels<'l>(&'l self, label: &'l str) -> Vec<&'l str> {
+        if label == EVERY_NODE { self.every_node.clone() } else { vec![label] }
     }
 
     pub(super) fn zone_name(&self, label: &str, ip: Ip) -> String {
@@ -64,6 +72,23 @@ impl Lowering<'_> {
         let accept = |parts: Parts| because(parts.accept(), "trusted network: never filtered");
         self.in_nets(TRUSTED, &self.plan.trusted, side, accept)
     }
+}
+
+/// Below so many addresses a set of its own for every node costs nothing.
+const OWN_SET_MAX: usize = 256;
+
+/// In a large cluster whose nodes are all in some role's set already, every node is the union of those: half
+/// the elements to load, for some more lookups of the few flows that every node may begin.
+pub(super) fn every_node(plan: &Plan) -> Vec<&str> {
+    let Some(all) = plan.nodes.get(EVERY_NODE).filter(|all| all.len() >= OWN_SET_MAX) else {
+        return vec![EVERY_NODE];
+    };
+    let roles = plan.nodes.iter().filter(|(label, _)| label.as_str() != EVERY_NODE);
+    let mut union: Vec<&IpAddr> = roles.clone().flat_map(|(_, addresses)| addresses).collect();
+    union.sort_unstable();
+    union.dedup();
+    let is_all = union.len() == all.len();
+    if is_all { roles.map(|(label, _)| label.as_str()).collect() } else { vec![EVERY_NODE] }
 }
 
 pub(super) const DENY: &str = "deny-net";
@@ -103,4 +128,44 @@ fn range(net: &IpNet) -> Element {
         return Element::key(&octets(net.network()));
     }
     Element::range(&octets(net.network()), &octets(net.broadcast()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Inputs, Me, derive};
+    use crate::{Catalogue, Inventory, Settings, Source};
+
+    fn plan(nodes: usize, last_role: &str) -> Plan {
+        let catalogue = Catalogue::built_in();
+        let mut text = "[cluster]\nname = \"voice-1\"\n".to_owned();
+        for n in 0..nodes {
+            let role = match n {
+                0 => {
+                    "web\", \"sip\", \"pbx\", \"jabber\", \"ic\", \"worker\", \"queue\", \"sql\", \"dd\", \"es"
+                }
+                n if n + 1 == nodes => last_role,
+                _ => "sip",
+            };
+            text += &format!(
+                "[[node]]\nname = \"n{n}\"\nprivate = [\"10.20.{}.{}\"]\nroles = [\"{role}\"]\n",
+                n / 250,
+                n % 250 + 1
+            );
+        }
+        let inventory: Inventory =
+            crate::inventory::parse(&[Source::new("cluster.toml", text)], &catalogue).unwrap();
+        let me = Me::from_node(&inventory.nodes[0], Vec::new());
+        let settings = Settings::default();
+        derive(Inputs { catalogue: &catalogue, inventory: &inventory, settings: &settings, me: &me })
+    }
+
+    #[test]
+    fn every_node_is_the_union_of_roles_only_where_that_is_all_of_them() {
+        assert_eq!(every_node(&plan(100, "sip")), [EVERY_NODE]);
+        let union = plan(400, "pbx");
+        assert!(!every_node(&union).contains(&EVERY_NODE));
+        // A node of a role that has no set here would be shut out: then every node has a set of its own.
+        assert_eq!(every_node(&plan(400, "s3")), [EVERY_NODE]);
+    }
 }
