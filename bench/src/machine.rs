@@ -50,10 +50,12 @@ fn line() -> String {
         .and_then(|text| text.split_whitespace().next()?.parse::<f64>().ok())
         .map_or(f64::NAN, |kib| kib / f64::from(1 << 20));
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    // The version is what matters; what a builder appended to it is nobody's business.
+    let kernel = kernel.trim().split('-').next().unwrap_or_default();
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let load = load.split_whitespace().next().unwrap_or("?").to_owned();
     let cpus = std::thread::available_parallelism().map_or(0, usize::from);
-    format!("Linux {}, {cpus} CPUs {model}, {memory_gib:.0} GiB, load {load} at the start", kernel.trim())
+    format!("Linux {}, {cpus} CPUs {model}, {memory_gib:.0} GiB, load {load} at the start", kernel)
 }
 
 fn field(file: &str, key: &str) -> Option<String> {
