@@ -23,9 +23,7 @@ use rolewall_policy::{Plan, lower};
 use rolewall_ruleset::delta::{self, SetDelta};
 use rolewall_ruleset::transaction::IfThere;
 use rolewall_ruleset::{Generation, Op, TableFlags, TableId, Transaction};
-use std::path::PathBuf;
-use std::sync::mpsc;
-use std::thread::ScopedJoinHandle;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// What was done.
@@ -200,57 +198,26 @@ impl Applying<'_> {
     }
 
     /// A whole new generation beside what is in force.
-    ///
-    /// What was in force is saved meanwhile: the kernel keeps it until the candidate is confirmed, and the file
-    /// must be there before that. It is written only once the candidate was judged fit to be tried.
     fn new_revision(&mut self, window: Duration) -> Result<Applied, Failure> {
         let generations = self.stand.seen.iter().flat_map(|s| s.held.generations.keys().copied());
         let revision = self.stand.notes.next_revision(generations);
+        let (previous, judged) = self.side_by_side(&revision.prefix());
+        let (cut, generation) = judged?;
+        let saved = self.stand.store.save(self.host, &previous?)?;
         let sleeping =
             if self.arguments.take_over { foreign::to_sleep(&self.stand.foreign) } else { Vec::new() };
-        let (confirmed, foreign) = (self.stand.confirmed.take(), std::mem::take(&mut self.stand.foreign));
-        let (host, store) = (self.host, self.stand.store.clone());
-        std::thread::scope(|scope| {
-            // Goes with this closure: where the candidate is refused, the thread hears of it and ends.
-            let (is_fit, fit) = mpsc::channel();
-            let saving = scope.spawn(move || {
-                let text = previous(confirmed, &foreign)?;
-                fit.recv().map_err(|_| Failure::input("the candidate was refused"))?;
-                store.save(host, &text)
-            });
-            let (cut, generation) = self.precheck(lower::lower(self.plan, &revision.prefix()))?;
-            let _ = is_fit.send(());
-            let saving = Saving::of(saving, sleeping.is_empty())?;
-            self.stage(revision, &generation, &sleeping)?;
-            let window =
-                if self.arguments.final_ { FINAL_WINDOW } else { self.arguments.window.unwrap_or(window) };
-            let seen = self.start_test(revision, &generation, window, &sleeping)?;
-            let saved = self.saved(saving)?;
-            let how = if self.arguments.final_ {
-                self.keep(&seen)?;
-                How::Final
-            } else {
-                safety_net::install(self.host, window);
-                How::Test(window)
-            };
-            Ok(self.applied(revision, how, Some(saved), cut))
-        })
-    }
-
-    /// The file with what was in force before. Without it the candidate does not stay.
-    fn saved(&mut self, saving: Saving<'_>) -> Result<PathBuf, Failure> {
-        match saving.path() {
-            Ok(path) => {
-                let Stand { notes, store, .. } = &mut self.stand;
-                notes.saved = Some(path.clone());
-                store.write_notes(notes)?;
-                Ok(path)
-            }
-            Err(failure) => {
-                self.take_back()?;
-                Err(failure)
-            }
-        }
+        self.stage(revision, &generation, &saved, &sleeping)?;
+        let how = if self.arguments.final_ {
+            let seen = self.start_test(revision, &generation, FINAL_WINDOW, &sleeping)?;
+            self.keep(&seen)?;
+            How::Final
+        } else {
+            let window = self.arguments.window.unwrap_or(window);
+            self.start_test(revision, &generation, window, &sleeping)?;
+            safety_net::install(self.host, window);
+            How::Test(window)
+        };
+        Ok(self.applied(revision, how, Some(saved), cut))
     }
 
     /// Judges the candidate as the table that it would be; refuses what would cut the operator off.
@@ -265,15 +232,34 @@ impl Applying<'_> {
         Ok((cut, out_of_force(candidate)))
     }
 
+    /// What was in force as text, and the candidate, judged: neither needs the other.
+    #[allow(clippy::type_complexity)]
+    fn side_by_side(
+        &mut self,
+        prefix: &str,
+    ) -> (Result<String, Failure>, Result<(Cut, Generation), Failure>) {
+        let confirmed = self.stand.confirmed.take();
+        let foreign = std::mem::take(&mut self.stand.foreign);
+        let (previous, judged) = std::thread::scope(|scope| {
+            let previous = scope.spawn(|| previous(confirmed, &foreign));
+            let judged = self.precheck(lower::lower(self.plan, prefix));
+            (joined_value(previous.join()), judged)
+        });
+        self.stand.foreign = foreign;
+        (previous, judged)
+    }
+
     /// Everything that must be on disk before the kernel changes.
     fn stage(
         &mut self,
         revision: Revision,
         generation: &Generation,
+        saved: &Path,
         sleeping: &[(TableId, TableFlags)],
     ) -> Result<(), Failure> {
         let Stand { notes, store, live, .. } = &mut self.stand;
         notes.last_revision = revision.0;
+        notes.saved = Some(saved.to_owned());
         notes.asleep_by_test.extend(sleeping.iter().map(|(id, _)| id.to_string()));
         notes.session = live.sessions.first().map(ToString::to_string);
         store.write_notes(notes)?;
@@ -334,29 +320,6 @@ impl Applying<'_> {
 
     fn applied(&self, revision: Revision, how: How, saved: Option<PathBuf>, cut: Cut) -> Applied {
         Applied { revision, how, saved, warnings: self.plan.warnings.clone(), cut }
-    }
-}
-
-/// The saving of what was in force, going on or done.
-enum Saving<'scope> {
-    GoingOn(ScopedJoinHandle<'scope, Result<PathBuf, Failure>>),
-    Done(PathBuf),
-}
-
-impl<'scope> Saving<'scope> {
-    /// Tables of others are saved before they are put to sleep; else it may go on beside the rest.
-    fn of(
-        thread: ScopedJoinHandle<'scope, Result<PathBuf, Failure>>,
-        may_go_on: bool,
-    ) -> Result<Saving<'scope>, Failure> {
-        if may_go_on { Ok(Saving::GoingOn(thread)) } else { joined_value(thread.join()).map(Saving::Done) }
-    }
-
-    fn path(self) -> Result<PathBuf, Failure> {
-        match self {
-            Saving::GoingOn(thread) => joined_value(thread.join()),
-            Saving::Done(path) => Ok(path),
-        }
     }
 }
 
