@@ -38,9 +38,7 @@ impl Inputs {
     /// Reads settings, inventory, roles and the vendor's files; all their problems come together.
     pub(crate) fn read(host: &Host, look: Look) -> Result<Inputs, Failure> {
         let roles = host.sources_in(ROLES_D, ".toml")?;
-        let built_in = Catalogue::built_in();
-        let catalogue = if roles.is_empty() { Ok(built_in) } else { built_in.with_overrides(&roles) };
-        let (catalogue, mut problems) = apart(catalogue);
+        let (catalogue, mut problems) = apart(Catalogue::built_in_with(&roles));
         let catalogue = catalogue.unwrap_or_else(Catalogue::built_in);
         let (settings_file, local_conf) = (host.source(SETTINGS)?, host.source(LOCAL_CONF)?);
         let (settings, more) =

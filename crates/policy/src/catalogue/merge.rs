@@ -9,6 +9,12 @@ use crate::read::{Span, nearest, quote};
 use crate::{Problems, Source};
 
 impl Catalogue {
+    /// The project's own roles with those of an operator's directory, which is usually empty.
+    pub fn built_in_with(files: &[Source]) -> Result<Catalogue, Problems> {
+        let built_in = Catalogue::built_in();
+        if files.is_empty() { Ok(built_in) } else { built_in.with_overrides(files) }
+    }
+
     /// This catalogue with an operator's role files: a file whose role is known replaces it whole, another
     /// adds a role. All that is wrong with the files comes at once.
     pub fn with_overrides(&self, files: &[Source]) -> Result<Catalogue, Problems> {

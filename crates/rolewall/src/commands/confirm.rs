@@ -3,7 +3,7 @@
 
 use super::apply::confirm_held;
 use crate::failure::Failure;
-use crate::firewall::Firewall;
+use crate::firewall::{Firewall, Seen};
 use crate::host::{Host, session};
 use crate::inputs::{Inputs, Look};
 use crate::safety_net;
@@ -35,7 +35,7 @@ pub(crate) fn confirm(host: &Host, same_session: SameSession) -> Result<Revision
         return Err(under_test.map_or(NotPossible::NoTest, late).into());
     };
     refuse_same_session(&notes, same_session)?;
-    is_what_was_applied(&store, &mut firewall)?;
+    is_what_was_applied(&store, &mut firewall, &seen)?;
     let nodes = Inputs::read(host, Look::AsNeeded).map(|inputs| inputs.inventory.nodes.len());
     let revision = confirm_held(&store, &mut firewall, &seen)?;
     notes.confirm(nodes.unwrap_or(notes.nodes));
@@ -45,8 +45,8 @@ pub(crate) fn confirm(host: &Host, same_session: SameSession) -> Result<Revision
 }
 
 /// Somebody may have changed our table since: what is confirmed must be what was judged and tested.
-fn is_what_was_applied(store: &Store, firewall: &mut Firewall) -> Result<(), Failure> {
-    let Some(under_test) = candidate(firewall)? else { return Ok(()) };
+fn is_what_was_applied(store: &Store, firewall: &mut Firewall, seen: &Seen) -> Result<(), Failure> {
+    let Some(under_test) = seen.held.candidate_revision() else { return Ok(()) };
     match store.artefact(Stage::Candidate)?.filter(|artefact| artefact.revision == under_test) {
         Some(artefact) => firewall.verify(under_test, &artefact.generation()).map(drop),
         None => Ok(()),

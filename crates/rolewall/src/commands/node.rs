@@ -116,9 +116,7 @@ fn checked_name(name: &str) -> Result<NodeName, Failure> {
 }
 
 fn catalogue(host: &Host) -> Result<Catalogue, Failure> {
-    let built_in = Catalogue::built_in();
-    let overrides = host.sources_in(ROLES_D, ".toml")?;
-    Ok(if overrides.is_empty() { built_in } else { built_in.with_overrides(&overrides)? })
+    Ok(Catalogue::built_in_with(&host.sources_in(ROLES_D, ".toml")?)?)
 }
 
 /// The catalogue's own names, each once.
