@@ -49,6 +49,24 @@ pub enum Address {
     One(IpAddr),
 }
 
+impl From<IpAddr> for Address {
+    fn from(address: IpAddr) -> Address {
+        Address::One(address)
+    }
+}
+
+impl From<Ipv4Addr> for Address {
+    fn from(address: Ipv4Addr) -> Address {
+        Address::One(address.into())
+    }
+}
+
+impl From<Ipv6Addr> for Address {
+    fn from(address: Ipv6Addr) -> Address {
+        Address::One(address.into())
+    }
+}
+
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -108,8 +126,11 @@ fn is_private_v6(address: Ipv6Addr) -> bool {
 /// Something that is served.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
-    /// The service that serves it, by process or configuration.
+    /// The program that serves it, by its process or by whose configuration it is.
     pub service: String,
+    /// The protocol spoken, in one word (`sip`, `amqp`), where a configuration says; the role catalogue
+    /// refers to it.
+    pub purpose: Option<&'static str>,
     /// Its protocol.
     pub transport: crate::Transport,
     /// Where it answers.

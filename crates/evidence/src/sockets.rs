@@ -51,7 +51,15 @@ pub fn endpoints(sockets: &[Listening]) -> Vec<Endpoint> {
 fn endpoint(key: (Transport, u16, Address, &str), mut evidence: Vec<Evidence>) -> Endpoint {
     let (transport, port, address, name) = key;
     evidence.dedup();
-    Endpoint { service: name.to_owned(), transport, address, ports: (port, port), tls: None, evidence }
+    Endpoint {
+        service: name.to_owned(),
+        purpose: None,
+        transport,
+        address,
+        ports: (port, port),
+        tls: None,
+        evidence,
+    }
 }
 
 fn seen(socket: &Listening) -> Evidence {

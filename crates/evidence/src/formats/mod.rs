@@ -1,0 +1,5 @@
+//! Syntaxes that several programs share, each keeping the line of what it holds.
+//! Not here: what any program means by them.
+
+pub mod xml;
+pub mod yaml;

@@ -1,0 +1,49 @@
+//! Patterns of the shell over a host's files, as glob(3) matches them.
+//! Not here: opening what they match.
+
+use crate::files::{Files, Unreadable};
+use crate::text::join;
+use glob::{MatchOptions, Pattern};
+
+/// A dot at the beginning of a name, and a slash, are only matched by themselves.
+const OPTIONS: MatchOptions =
+    MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
+
+/// Whether a path has characters that match others.
+pub(crate) fn is_pattern(path: &str) -> bool {
+    path.contains(['*', '?', '['])
+}
+
+/// The paths that match an absolute pattern, in order; at most so many.
+pub(crate) fn expand(files: &dyn Files, pattern: &str, max: usize) -> Result<Vec<String>, String> {
+    let mut found = vec!["/".to_owned()];
+    let parts: Vec<&str> = pattern.split('/').filter(|part| !part.is_empty()).collect();
+    for (position, part) in parts.iter().enumerate() {
+        let is_last = position + 1 == parts.len();
+        found = next(files, &found, part, is_last)?;
+        if found.len() > max {
+            return Err(format!("{pattern} matches more than {max} files"));
+        }
+    }
+    Ok(found)
+}
+
+fn next(files: &dyn Files, directories: &[String], part: &str, is_last: bool) -> Result<Vec<String>, String> {
+    if !is_pattern(part) {
+        let joined = directories.iter().map(|directory| join(directory, part));
+        return Ok(joined.filter(|path| !is_last || files.mode(path).is_some()).collect());
+    }
+    let pattern = Pattern::new(part).map_err(|error| format!("pattern {part:?}: {error}"))?;
+    let mut found = Vec::new();
+    for directory in directories {
+        let mut names = match files.list(directory) {
+            Ok(names) => names,
+            Err(Unreadable::Absent) => continue,
+            Err(why) => return Err(format!("{directory} was not listed: {why}")),
+        };
+        names.sort();
+        let matching = names.iter().filter(|name| pattern.matches_with(name, OPTIONS));
+        found.extend(matching.map(|name| join(directory, name)));
+    }
+    Ok(found)
+}

@@ -1,0 +1,61 @@
+//! The programs whose configuration is read, each in a module of its own, as the program itself reads it.
+//! Not here: what is shared between them ([`crate::reading`], [`crate::formats`]).
+
+mod memcached;
+
+use crate::found::Found;
+use crate::hosts::Hosts;
+use crate::reading::Reading;
+use crate::{Files, HostFacts};
+
+/// A program whose files can be read.
+#[derive(Debug, Clone, Copy)]
+pub struct Program {
+    /// Its name in evidence.
+    pub name: &'static str,
+    /// Other names that mean it: forks, packages.
+    pub aliases: &'static [&'static str],
+    /// Names of its processes, as Linux shortens them to 15 bytes.
+    pub processes: &'static [&'static str],
+    /// Reads it from the main files that were named, from the usual places if none was.
+    read: fn(&mut Reading<'_>, &[&str]),
+}
+
+/// All of them.
+pub const PROGRAMS: &[Program] = &[memcached::PROGRAM];
+
+/// A main file that is not at a usual place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedFile {
+    /// The program, by name or alias.
+    pub program: String,
+    /// The file's path on the host.
+    pub path: String,
+}
+
+/// The program of that name or alias.
+pub fn find(name: &str) -> Option<&'static Program> {
+    PROGRAMS.iter().find(|program| program.name == name || program.aliases.contains(&name))
+}
+
+/// Reads every program that has files on this host.
+pub fn read(files: &dyn Files, facts: &HostFacts, named: &[NamedFile]) -> Found {
+    let hosts = hosts(files);
+    let mut found = Found::default();
+    for program in PROGRAMS {
+        let is_mine = |file: &&NamedFile| find(&file.program).is_some_and(|p| p.name == program.name);
+        let mains: Vec<&str> = named.iter().filter(is_mine).map(|file| file.path.as_str()).collect();
+        let mut reading = Reading::new(files, facts, &hosts, program.name);
+        (program.read)(&mut reading, &mains);
+        found.extend(reading.into_found());
+    }
+    found
+}
+
+fn hosts(files: &dyn Files) -> Hosts {
+    let facts = HostFacts::default();
+    let none = Hosts::default();
+    // Trouble with it is not worth a word of its own: names that it would resolve are unresolved then.
+    let text = Reading::new(files, &facts, &none, "hosts").open("/etc/hosts");
+    text.map(|text| Hosts::parse(&text)).unwrap_or_default()
+}
