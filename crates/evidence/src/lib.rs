@@ -18,5 +18,5 @@ pub use files::{Files, HostFacts, Unreadable};
 pub use found::{Found, Listener, Peer, Trouble, UnixSocket, Unresolved};
 pub use programs::NamedFile;
 pub use reading::{Absent, Reading};
-pub use sockets::{Listening, Transport};
+pub use sockets::{Holder, Listening, Transport};
 pub use text::{Place, Text};

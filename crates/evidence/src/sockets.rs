@@ -33,15 +33,34 @@ pub struct Listening {
     pub address: Address,
     /// Its port.
     pub port: u16,
-    /// Name and id of a process that holds it; none where that may not be seen.
-    pub process: Option<(String, u32)>,
+    /// A process that holds it; none where that may not be seen.
+    pub holder: Option<Holder>,
+}
+
+/// A process that holds a socket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// Linux's short name of it.
+    pub name: String,
+    /// Its id.
+    pub id: u32,
+    /// The systemd unit that it is in.
+    pub unit: Option<String>,
+}
+
+/// Programs that hold a port for a container: packets to it are forwarded before any socket sees them.
+const PUBLISHERS: [&str; 5] = ["docker-proxy", "rootlessport", "conmon", "netavark", "slirp4netns"];
+
+/// Whether a process only holds a port that a container publishes.
+pub fn is_publisher(process: &str) -> bool {
+    PUBLISHERS.contains(&process)
 }
 
 /// One endpoint for each protocol, address, port and process name, however many sockets share it.
 pub fn endpoints(sockets: &[Listening]) -> Vec<Endpoint> {
     let mut found: BTreeMap<(Transport, u16, Address, &str), Vec<Evidence>> = BTreeMap::new();
     for socket in sockets {
-        let name = socket.process.as_ref().map_or("", |(name, _)| name);
+        let name = socket.holder.as_ref().map_or("", |holder| holder.name.as_str());
         let key = (socket.transport, socket.port, socket.address, name);
         found.entry(key).or_default().push(seen(socket));
     }
@@ -63,9 +82,10 @@ fn endpoint(key: (Transport, u16, Address, &str), mut evidence: Vec<Evidence>) -
 }
 
 fn seen(socket: &Listening) -> Evidence {
-    let Listening { transport, address, port, process } = socket;
-    let holder = match process {
-        Some((name, id)) => format!("process {name} ({id})"),
+    let Listening { transport, address, port, holder } = socket;
+    let holder = match holder {
+        Some(Holder { name, id, unit: Some(unit) }) => format!("process {name} ({id}) of {unit}"),
+        Some(Holder { name, id, unit: None }) => format!("process {name} ({id})"),
         None => "a process that may not be seen".to_owned(),
     };
     Evidence { kind: Kind::Socket, source: format!("socket {transport} {address} {port}"), text: holder }
@@ -81,7 +101,7 @@ mod tests {
             transport: Transport::Udp,
             address: Address::Every,
             port: 5060,
-            process: Some(("kamailio".into(), id)),
+            holder: Some(Holder { name: "kamailio".into(), id, unit: None }),
         };
         let endpoints = endpoints(&[worker(10), worker(11)]);
         assert_eq!(endpoints.len(), 1);

@@ -13,6 +13,7 @@ pub use crate::netlink::DumpError as SocketsError;
 pub enum Protocol {
     Tcp,
     Udp,
+    Sctp,
 }
 
 /// What a socket is doing; the states of TCP, of which UDP uses two.
@@ -31,7 +32,7 @@ pub enum State {
 /// One open socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Socket {
-    /// TCP or UDP.
+    /// Its protocol.
     pub protocol: Protocol,
     /// What it is doing.
     pub state: State,
@@ -59,6 +60,7 @@ mod wire {
     pub(super) const AF_INET6: u8 = 10;
     pub(super) const TCP: u8 = 6;
     pub(super) const UDP: u8 = 17;
+    pub(super) const SCTP: u8 = 132;
     pub(super) const ESTABLISHED: u8 = 1;
     pub(super) const CLOSE: u8 = 7;
     pub(super) const LISTEN: u8 = 10;
@@ -126,6 +128,7 @@ fn request(family: u8, protocol: Protocol, states: &[u8]) -> [u8; wire::REQUEST_
     let number = match protocol {
         Protocol::Tcp => wire::TCP,
         Protocol::Udp => wire::UDP,
+        Protocol::Sctp => wire::SCTP,
     };
     let bits: u32 = states.iter().map(|s| 1 << s).sum();
     let mut request = [0; wire::REQUEST_LEN];
@@ -157,7 +160,7 @@ fn decoded(protocol: Protocol, m: &Message<'_>) -> Option<Socket> {
 fn state(protocol: Protocol, code: u8) -> State {
     match (protocol, code) {
         (_, wire::ESTABLISHED) => State::Established,
-        (Protocol::Tcp, wire::LISTEN) => State::Listening,
+        (Protocol::Tcp | Protocol::Sctp, wire::LISTEN) => State::Listening,
         (Protocol::Udp, wire::CLOSE) => State::Unconnected,
         (_, other) => State::Other(other),
     }

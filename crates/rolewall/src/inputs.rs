@@ -2,14 +2,15 @@
 //! Not here: what the plan is made of (crate `policy`).
 
 use crate::failure::Failure;
-use crate::host::{CLUSTER, CLUSTER_D, Host, LOCAL_CONF, ROLES_D, SETTINGS, sockets};
-use rolewall_evidence::{Endpoint, sockets as evidence};
+use crate::host::files::HostFiles;
+use crate::host::sockets::{self, UnixListening};
+use crate::host::{CLUSTER, CLUSTER_D, Host, LOCAL_CONF, ROLES_D, SETTINGS};
+use rolewall_evidence::{Found, HostFacts, Listening, NamedFile, programs};
 use rolewall_kernel::links;
 use rolewall_policy::plan::{self, HostNames, IdentityError, Me, identify};
 use rolewall_policy::settings::InventorySource;
 use rolewall_policy::{
-    Catalogue, Inventory, Node, NodeName, Plan, Problems, Recognised, Settings, inventory, recognise,
-    settings,
+    Catalogue, Inventory, Node, NodeName, Observed, Plan, Problems, Settings, inventory, observe, settings,
 };
 
 /// What was read, parsed and found.
@@ -19,24 +20,29 @@ pub(crate) struct Inputs {
     pub(crate) inventory: Inventory,
     pub(crate) settings: Settings,
     pub(crate) names: HostNames,
-    /// What listens here; empty with `--root`.
-    pub(crate) endpoints: Vec<Endpoint>,
-    pub(crate) recognised: Recognised,
+    pub(crate) facts: HostFacts,
+    /// What the services' own files say.
+    pub(crate) found: Found,
+    /// Files and sockets side by side; no sockets with `--root`.
+    pub(crate) observed: Observed,
+    /// Sockets in the file system, where everything was looked at.
+    pub(crate) unix: Vec<UnixListening>,
     is_live: bool,
 }
 
-/// How many of the sockets are looked at: those of every protocol cost some milliseconds.
+/// How much of the host is looked at: the sockets of every protocol cost some milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Look {
-    /// What the plan needs: where ssh listens, and everything where there is no inventory.
+pub(crate) enum Look<'a> {
+    /// What the plan needs: the files of roles' programs, where ssh listens, and every socket where there is
+    /// no inventory.
     AsNeeded,
-    /// Everything.
-    AtAll,
+    /// Everything; and main files that are not at their usual places.
+    AtAll(&'a [NamedFile]),
 }
 
 impl Inputs {
     /// Reads settings, inventory, roles and the vendor's files; all their problems come together.
-    pub(crate) fn read(host: &Host, look: Look) -> Result<Inputs, Failure> {
+    pub(crate) fn read(host: &Host, look: Look<'_>) -> Result<Inputs, Failure> {
         let roles = host.sources_in(ROLES_D, ".toml")?;
         let (catalogue, mut problems) = apart(Catalogue::built_in_with(&roles));
         let catalogue = catalogue.unwrap_or_else(Catalogue::built_in);
@@ -52,15 +58,12 @@ impl Inputs {
         };
         refuse_sql(&settings)?;
         let names = host.names()?;
-        let sockets = match look {
-            _ if !host.is_live => Vec::new(),
-            Look::AsNeeded if !inventory.nodes.is_empty() => sockets::listening_tcp()?,
-            Look::AsNeeded | Look::AtAll => sockets::listening()?,
-        };
-        let endpoints = evidence::endpoints(&sockets);
-        let recognised = recognise(&catalogue, &endpoints);
+        let (sockets, unix) = listening(host, look, !inventory.nodes.is_empty())?;
+        let facts = host.facts(names.hostname.clone());
+        let found = read_files(host, &facts, look, &catalogue)?;
+        let observed = observe(&catalogue, &found, sockets.as_deref());
         let is_live = host.is_live;
-        Ok(Inputs { catalogue, inventory, settings, names, endpoints, recognised, is_live })
+        Ok(Inputs { catalogue, inventory, settings, names, facts, found, observed, unix, is_live })
     }
 
     /// What was read otherwise than it was written, on standard error.
@@ -68,18 +71,21 @@ impl Inputs {
         for note in self.settings.notes.iter().chain(&self.inventory.notes) {
             eprintln!("note: {note}");
         }
+        for trouble in &self.found.troubles {
+            eprintln!("warning: {trouble}\n  the role's default ports count beside what was understood");
+        }
     }
 
     /// This host as a node of the inventory; by its sockets where there is no inventory.
     pub(crate) fn me(&self) -> Result<Me, Failure> {
         if self.inventory.nodes.is_empty() {
             let name = self.names.hostname.as_deref().unwrap_or("this-host");
-            return Ok(Me::from_sockets(name, &self.recognised));
+            return Ok(Me::from_evidence(name, &self.observed));
         }
         let node = self.identify().map_err(|e| {
             Failure::input(e).help("name it in /etc/rolewall/rolewall.toml:  [node]\n      name = \"...\"")
         })?;
-        Ok(Me::from_node(node, self.recognised.ssh.clone()))
+        Ok(Me::from_node(node, &self.observed))
     }
 
     /// By its addresses only where nothing else tells.
@@ -101,7 +107,7 @@ impl Inputs {
             Failure::input(format_args!("the inventory has no node \"{name}\""))
                 .help("rolewall plan --json names the nodes; cluster.toml declares them")
         })?;
-        Ok(Me::from_node(node, Vec::new()))
+        Ok(Me::from_node(node, &Observed { told: self.observed.told.clone(), ..Observed::default() }))
     }
 
     pub(crate) fn plan_of(&self, me: &Me) -> Plan {
@@ -112,6 +118,38 @@ impl Inputs {
     pub(crate) fn plan(&self) -> Result<Plan, Failure> {
         Ok(self.plan_of(&self.me()?))
     }
+}
+
+fn listening(
+    host: &Host,
+    look: Look<'_>,
+    has_inventory: bool,
+) -> Result<(Option<Vec<Listening>>, Vec<UnixListening>), Failure> {
+    match look {
+        _ if !host.is_live => Ok((None, Vec::new())),
+        Look::AsNeeded if has_inventory => Ok((Some(sockets::listening_tcp()?), Vec::new())),
+        Look::AsNeeded | Look::AtAll(_) => {
+            let (sockets, unix) = sockets::listening()?;
+            Ok((Some(sockets), unix))
+        }
+    }
+}
+
+/// The configuration of services: for a plan, of those programs that roles know.
+fn read_files(
+    host: &Host,
+    facts: &HostFacts,
+    look: Look<'_>,
+    catalogue: &Catalogue,
+) -> Result<Found, Failure> {
+    let files = HostFiles::of(host)?;
+    let known = || catalogue.services().flat_map(|(_, service)| &service.evidence);
+    Ok(match look {
+        Look::AtAll(named) => programs::read(&files, facts, named),
+        Look::AsNeeded => {
+            programs::read_those(&files, facts, &[], |p| known().any(|word| word.program == p.name))
+        }
+    })
 }
 
 fn inventory_files(host: &Host) -> Result<Vec<rolewall_policy::Source>, Failure> {

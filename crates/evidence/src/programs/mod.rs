@@ -6,7 +6,7 @@ mod memcached;
 use crate::found::Found;
 use crate::hosts::Hosts;
 use crate::reading::Reading;
-use crate::{Files, HostFacts};
+use crate::{Files, HostFacts, Place};
 
 /// A program whose files can be read.
 #[derive(Debug, Clone, Copy)]
@@ -40,12 +40,25 @@ pub fn find(name: &str) -> Option<&'static Program> {
 
 /// Reads every program that has files on this host.
 pub fn read(files: &dyn Files, facts: &HostFacts, named: &[NamedFile]) -> Found {
+    read_those(files, facts, named, |_| true)
+}
+
+/// Reads the programs that are wanted, those that have files on this host.
+pub fn read_those(
+    files: &dyn Files,
+    facts: &HostFacts,
+    named: &[NamedFile],
+    is_wanted: impl Fn(&Program) -> bool,
+) -> Found {
     let hosts = hosts(files);
     let mut found = Found::default();
-    for program in PROGRAMS {
+    for program in PROGRAMS.iter().filter(|program| is_wanted(program)) {
         let is_mine = |file: &&NamedFile| find(&file.program).is_some_and(|p| p.name == program.name);
         let mains: Vec<&str> = named.iter().filter(is_mine).map(|file| file.path.as_str()).collect();
         let mut reading = Reading::new(files, facts, &hosts, program.name);
+        for main in mains.iter().filter(|main| files.mode(main).is_none()) {
+            reading.trouble(&Place::file(main), "there is no such file; it was named as a main file");
+        }
         (program.read)(&mut reading, &mains);
         found.extend(reading.into_found());
     }

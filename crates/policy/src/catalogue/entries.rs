@@ -2,12 +2,24 @@
 //! Not here: the file and its `[role]` table (`parse`).
 
 use super::parse::{Head, Parsing, Reference, Referrer, is_name};
-use super::{Client, Limit, Need, Network, Origin, PublicReach, RoleName, Service, Who};
-use crate::read::{Span, Table, Value, quote};
+use super::{Client, Limit, Need, Network, Origin, PublicReach, RoleName, Service, Who, Word};
+use crate::read::{Span, Table, Value, nearest, quote};
 use crate::{PortRange, Proto};
+use rolewall_evidence::programs;
 
-const SERVICE_KEYS: [&str; 10] =
-    ["name", "ports", "also", "processes", "media", "purpose", "status", "source", "limit", "client"];
+const SERVICE_KEYS: [&str; 11] = [
+    "name",
+    "ports",
+    "also",
+    "processes",
+    "evidence",
+    "media",
+    "purpose",
+    "status",
+    "source",
+    "limit",
+    "client",
+];
 const CLIENT_KEYS: [&str; 5] = ["who", "network", "purpose", "status", "source"];
 const NEED_KEYS: [&str; 6] = ["name", "ports", "to", "purpose", "status", "source"];
 const LIMIT_KEYS: [&str; 3] = ["new_per_second", "burst", "reason"];
@@ -26,12 +38,14 @@ impl Parsing<'_, '_, '_> {
     ) -> Option<(Service, Span)> {
         let (mut name, mut ports, mut also, mut processes) = (None, Vec::new(), Vec::new(), Vec::new());
         let (mut media, mut limit, mut clients) = (false, None, Vec::new());
+        let mut evidence = Vec::new();
         for (key, value) in *table {
             match &**key.get_ref() {
                 "name" => name = self.name(value),
                 "ports" => ports = self.ports(value, "ports = [\"tcp/5222\"]"),
                 "also" => also = self.reader.ports(value, "also = [\"tcp/6379\"]"),
                 "processes" => processes = self.processes(value),
+                "evidence" => evidence = self.evidence(value),
                 "media" => media = self.reader.boolean(value, "media = true").unwrap_or(false),
                 "limit" => limit = self.limit(value),
                 "client" => clients = self.each(value, "[[service.client]]"),
@@ -50,13 +64,41 @@ impl Parsing<'_, '_, '_> {
         self.repeated_clients(&read);
         let (name, span) = name?;
         let clients = read.into_iter().map(|(client, _)| client).collect();
-        let service = Service { name, ports, also, processes, media, clients, limit, origin: origin? };
+        let service =
+            Service { name, ports, also, processes, evidence, media, clients, limit, origin: origin? };
         Some((service, span))
     }
 
     fn processes(&mut self, value: &Value<'_>) -> Vec<String> {
         let names = self.reader.strings(value, "process names", "processes = [\"ejabberd\"]");
         names.into_iter().map(|(name, _)| name.to_owned()).collect()
+    }
+
+    /// `program/purpose`: a program whose configuration is read, and a protocol that it is told to speak.
+    fn evidence(&mut self, value: &Value<'_>) -> Vec<Word> {
+        let words = self.reader.strings(value, "words", "evidence = [\"kamailio/sip\"]");
+        let mut read = Vec::with_capacity(words.len());
+        for (word, span) in words {
+            let (program, purpose) = word.split_once('/').unwrap_or((word, ""));
+            match programs::find(program) {
+                Some(found) if is_name(purpose) => {
+                    read.push(Word { program: found.name.to_owned(), purpose: purpose.to_owned() });
+                }
+                Some(found) => {
+                    let what = format!("expected \"program/purpose\", found {}", quote(word));
+                    self.reader.wrong(span, || what, || format!("write \"{}/http\", say", found.name));
+                }
+                None => {
+                    let known = || programs::PROGRAMS.iter().map(|program| program.name);
+                    let what = || format!("no configuration of a program {} is read", quote(program));
+                    self.reader.wrong(span, what, || match nearest(program, known()) {
+                        Some(near) => format!("did you mean `{near}`?"),
+                        None => format!("those that are read: {}", known().collect::<Vec<_>>().join(", ")),
+                    });
+                }
+            }
+        }
+        read
     }
 
     fn media_is_udp(&mut self, table: &Table<'_>, media: bool, ports: &[PortRange]) {

@@ -15,7 +15,8 @@
 //! name      = "xmpp-client"       # unique in the whole catalogue, and no role's name but its own role's
 //! ports     = ["tcp/5222"]
 //! also      = []                  # where detection recognises it too
-//! processes = ["beam.smp"]        # who serves it: process names, and what evidence calls the program
+//! processes = ["beam.smp"]        # who serves it, by the names of processes
+//! evidence  = ["ejabberd/xmpp-client"]  # whose configuration says on which ports: program and protocol
 //! media     = false               # true: a wide range, of which other services' ports are taken away
 //! purpose   = "what it is for"
 //! status    = "documented"        # or "assumed"
@@ -138,8 +139,10 @@ pub struct Service {
     pub ports: Vec<PortRange>,
     /// Ports on which the same service is also known to listen: detection recognises it there.
     pub also: Vec<PortRange>,
-    /// Names of processes that serve it, and of programs as evidence calls them.
+    /// Names of processes that serve it.
     pub processes: Vec<String>,
+    /// Which endpoints of which programs' configuration are this service.
+    pub evidence: Vec<Word>,
     /// A range of which every service's own port is taken away: media.
     pub media: bool,
     /// Who may use it.
@@ -148,6 +151,15 @@ pub struct Service {
     pub limit: Option<Limit>,
     /// What it is for, and who says so.
     pub origin: Origin,
+}
+
+/// A program, and a protocol that its configuration tells it to serve: `kamailio/sip`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Word {
+    /// The program, as evidence calls it.
+    pub program: String,
+    /// The protocol.
+    pub purpose: String,
 }
 
 /// Who may use a service, and over which network.

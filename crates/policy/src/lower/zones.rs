@@ -155,7 +155,7 @@ mod tests {
         }
         let inventory: Inventory =
             crate::inventory::parse(&[Source::new("cluster.toml", text)], &catalogue).unwrap();
-        let me = Me::from_node(&inventory.nodes[0], Vec::new());
+        let me = Me::from_node(&inventory.nodes[0], &crate::Observed::default());
         let settings = Settings::default();
         derive(Inputs { catalogue: &catalogue, inventory: &inventory, settings: &settings, me: &me })
     }

@@ -4,6 +4,7 @@
 use super::media::Protected;
 use super::{DropLog, EVERY_NODE, Me, NODE, NamedLimit, Permit, Plan, SSH, Warning, Why, Zone};
 use crate::catalogue::{Origin, PublicReach};
+use crate::observed::{self, Key};
 use crate::{
     Catalogue, Client, Inventory, Limit, Network, Node, PortRange, Role, RoleName, Service, Settings, Who,
 };
@@ -46,7 +47,10 @@ struct Deriving<'a> {
 
 impl<'a> Deriving<'a> {
     fn new(inputs: Inputs<'a>) -> Deriving<'a> {
-        let own = inputs.me.ports.values().flatten().chain(&inputs.me.ssh);
+        let me = inputs.me;
+        let is_media = |key: &Key| observed::service(inputs.catalogue, key).is_some_and(|s| s.media);
+        let configured = me.configured.iter().filter(|(key, _)| !is_media(key)).map(|(_, ports)| ports);
+        let own = me.ports.values().chain(configured).flatten().chain(&me.ssh);
         let protected = Protected::of(inputs.catalogue, own);
         Deriving {
             inputs,
@@ -69,7 +73,7 @@ impl<'a> Deriving<'a> {
     fn services(&mut self) {
         for role in self.roles() {
             for (position, service) in role.services.iter().enumerate() {
-                let ports = self.own_ports(role, position, service);
+                let ports = self.inputs.me.ports_of(role, position, service);
                 let ports = if service.media { self.without_protected(service, ports) } else { ports };
                 if ports.is_empty() {
                     continue;
@@ -78,21 +82,6 @@ impl<'a> Deriving<'a> {
                     self.serve(role, service, client, &ports);
                 }
             }
-        }
-    }
-
-    /// An override replaces the ports of the role's first service, the one that the role is named for.
-    fn own_ports(&self, role: &Role, position: usize, service: &Service) -> Vec<PortRange> {
-        let me = self.inputs.me;
-        if is_ssh(role, service) && !me.ssh.is_empty() {
-            return me.ssh.clone();
-        }
-        if let Some(seen) = me.seen.as_ref().filter(|_| !service.media && role.name.0 != NODE) {
-            return seen.get(&(role.name.clone(), service.name.clone())).cloned().unwrap_or_default();
-        }
-        match me.ports.get(&role.name) {
-            Some(ports) if position == 0 => ports.clone(),
-            _ => service.ports.clone(),
         }
     }
 
@@ -258,14 +247,16 @@ impl<'a> Deriving<'a> {
         service: &Service,
     ) -> Vec<(Zone, Vec<PortRange>)> {
         let elsewhere = self.port_overrides(role, position);
+        let told = self.inputs.me.told.get(&(role.name.clone(), service.name.clone()));
+        let usual_ports = told.unwrap_or(&service.ports);
         let mut zones = Vec::new();
         if elsewhere.is_empty() {
-            zones.push((self.role_zone(&role.name), service.ports.clone()));
+            zones.push((self.role_zone(&role.name), usual_ports.clone()));
         } else {
             let usual = |n: &&Node| !n.ports.contains_key(&role.name);
             let zone = self
                 .node_zone(format!("{}.usual", role.name), |o| o.with(&role.name).filter(usual).collect());
-            zones.push((zone, service.ports.clone()));
+            zones.push((zone, usual_ports.clone()));
         }
         for (position, ports) in elsewhere.into_iter().enumerate() {
             let label = own_ports_label(&role.name, &ports, position + 1);

@@ -1,9 +1,10 @@
 //! Which node of the inventory this host is; or, with no inventory, what it is by itself.
 //! Not here: reading host names, addresses and sockets.
 
-use crate::Recognised;
 use crate::inventory::{Inventory, Node, NodeName};
-use crate::{PortRange, RoleName, Settings};
+use crate::observed::{Configured, Key, Observed};
+use crate::plan::{NODE, SSH};
+use crate::{PortRange, Role, RoleName, Service, Settings};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -16,9 +17,13 @@ pub struct Me {
     pub roles: BTreeSet<RoleName>,
     /// Ports that replace a role's defaults.
     pub ports: BTreeMap<RoleName, Vec<PortRange>>,
+    /// Ports that this host's configuration says, by role and service.
+    pub configured: BTreeMap<Key, Vec<PortRange>>,
+    /// Ports that the vendor's files say of the whole cluster's services.
+    pub told: BTreeMap<Key, Vec<PortRange>>,
     /// With no inventory: the services that this host's sockets are evidence of, and nothing else, with
     /// the ports on which they listen.
-    pub seen: Option<BTreeMap<(RoleName, String), Vec<PortRange>>>,
+    pub seen: Option<BTreeMap<Key, Vec<PortRange>>>,
     /// Roles whose public interface for admin addresses is asked for.
     pub admin_public: BTreeSet<RoleName>,
     /// Its addresses by the inventory, both networks.
@@ -30,34 +35,57 @@ pub struct Me {
 }
 
 impl Me {
-    /// What the inventory says of a node.
-    pub fn from_node(node: &Node, ssh: Vec<PortRange>) -> Me {
+    /// What the inventory says of this host, with the ports that its own files say.
+    pub fn from_node(node: &Node, observed: &Observed) -> Me {
         Me {
-            name: node.name.clone(),
             roles: node.roles.clone(),
             ports: node.ports.clone(),
-            seen: None,
             admin_public: node.admin_public.clone(),
             addresses: node.private.iter().chain(&node.public).copied().collect(),
-            ssh,
             place: Some(node.place.clone()),
+            ..Me::observed(&node.name.0, observed)
         }
     }
-}
 
-impl Me {
-    /// What the sockets of a host without an inventory say.
-    pub fn from_sockets(name: &str, recognised: &Recognised) -> Me {
+    /// What a host without an inventory shows of itself.
+    pub fn from_evidence(name: &str, observed: &Observed) -> Me {
+        Me {
+            roles: observed.served.keys().map(|(role, _)| role.clone()).collect(),
+            seen: Some(observed.served.clone()),
+            ..Me::observed(name, observed)
+        }
+    }
+
+    fn observed(name: &str, observed: &Observed) -> Me {
+        let ports = |(key, configured): (&Key, &Configured)| (key.clone(), configured.ports.clone());
         Me {
             name: NodeName(name.to_owned()),
-            roles: recognised.served.keys().map(|(role, _)| role.clone()).collect(),
+            roles: BTreeSet::new(),
             ports: BTreeMap::new(),
-            seen: Some(recognised.served.clone()),
+            configured: observed.configured.iter().map(ports).collect(),
+            told: observed.told.iter().map(ports).collect(),
+            seen: None,
             admin_public: BTreeSet::new(),
             addresses: Vec::new(),
-            ssh: recognised.ssh.clone(),
+            ssh: observed.ssh.clone(),
             place: None,
         }
+    }
+
+    /// The ports on which this node serves a service of its role; which source counts is written down in
+    /// [`crate::observed`]. The inventory's replace those of the role's first service, the one that the role
+    /// is named for.
+    pub fn ports_of(&self, role: &Role, position: usize, service: &Service) -> Vec<PortRange> {
+        if role.name.0 == NODE && service.name == SSH && !self.ssh.is_empty() {
+            return self.ssh.clone();
+        }
+        let key = (role.name.clone(), service.name.clone());
+        if let Some(seen) = self.seen.as_ref().filter(|_| !service.media && role.name.0 != NODE) {
+            return seen.get(&key).cloned().unwrap_or_default();
+        }
+        let written = self.ports.get(&role.name).filter(|_| position == 0);
+        let said = written.or_else(|| self.configured.get(&key)).or_else(|| self.told.get(&key));
+        said.unwrap_or(&service.ports).clone()
     }
 }
 

@@ -83,8 +83,8 @@ window = \"10m\"
 }
 
 fn cluster(host: &Host) -> Result<String, Failure> {
-    let inputs = Inputs::read(host, Look::AtAll)?;
-    let me = inputs.me().unwrap_or_else(|_| Me::from_sockets("this-host", &inputs.recognised));
+    let inputs = Inputs::read(host, Look::AtAll(&[]))?;
+    let me = inputs.me().unwrap_or_else(|_| Me::from_evidence("this-host", &inputs.observed));
     let addresses: Vec<IpAddr> = links::addresses()
         .map_err(Failure::host)?
         .into_iter()

@@ -1,6 +1,7 @@
 //! This host as the commands see it: where its files are, and whether its kernel may be asked.
 //! Not here: what the files say.
 
+pub(crate) mod files;
 pub(crate) mod names;
 pub(crate) mod process;
 pub(crate) mod session;

@@ -47,6 +47,20 @@ pub(crate) fn name_of(id: u32) -> Option<String> {
     Some(fs::read_to_string(format!("/proc/{id}/comm")).ok()?.trim_end().to_owned())
 }
 
+/// The systemd unit that a process is in, from its control group; none without systemd.
+pub(crate) fn unit_of(id: u32) -> Option<String> {
+    unit_in(&fs::read_to_string(format!("/proc/{id}/cgroup")).ok()?)
+}
+
+/// The innermost unit of the path `/system.slice/kamailio.service`, of cgroups of version 2 (`0::`) or of
+/// systemd's own hierarchy of version 1.
+fn unit_in(cgroup: &str) -> Option<String> {
+    let is_systemd = |line: &&str| line.starts_with("0::") || line.contains(":name=systemd:");
+    let path = cgroup.lines().find(is_systemd)?.rsplit_once(':')?.1;
+    let is_unit = |part: &&str| part.ends_with(".service") || part.ends_with(".scope");
+    path.rsplit('/').find(is_unit).map(str::to_owned)
+}
+
 /// This process's parent, its parent, and so on.
 pub(crate) fn ancestors() -> Vec<u32> {
     /// More generations than any real shell has.
@@ -60,4 +74,21 @@ fn parent_of(id: u32) -> Option<u32> {
     let after = stat.rsplit_once(')')?.1;
     let parent: u32 = after.split_whitespace().nth(1)?.parse().ok()?;
     (parent > 0).then_some(parent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_unit_is_the_innermost_of_its_control_group() {
+        let unit = |text| unit_in(text);
+        assert_eq!(unit("0::/system.slice/kamailio.service\n").as_deref(), Some("kamailio.service"));
+        assert_eq!(unit("0::/user.slice/user-0.slice/session-1.scope\n").as_deref(), Some("session-1.scope"));
+        assert_eq!(
+            unit("4:memory:/a\n1:name=systemd:/system.slice/ssh.service/x\n").as_deref(),
+            Some("ssh.service")
+        );
+        assert_eq!(unit("0::/\n"), None);
+    }
 }
