@@ -24,6 +24,8 @@ pub(crate) enum Command {
     Apply(ApplyOptions),
     /// One node joins: whole processes, and the transaction alone
     Join(JoinOptions),
+    /// What a host serves, by its files and sockets, beside ss
+    Detect(DetectOptions),
     /// Packets that are lost or wrongly admitted while the policy is loaded again and again
     Replace(ReplaceOptions),
     /// CPU that a packet costs the node, by ruleset
@@ -81,6 +83,17 @@ pub(crate) struct JoinOptions {
     /// Where the hosts' files are
     #[arg(long, value_delimiter = ',', value_enum, default_values_t = [Place::Tmpfs, Place::Disk])]
     pub(crate) places: Vec<Place>,
+}
+
+/// `detect`
+#[derive(Debug, Args)]
+pub(crate) struct DetectOptions {
+    /// Sockets that are open on the host: a quarter each TCP and UDP of IPv4 and IPv6
+    #[arg(long, value_delimiter = ',', default_values_t = [40, 2000])]
+    pub(crate) sockets: Vec<u16>,
+    /// Runs of each side, in turn
+    #[arg(long, default_value_t = 21)]
+    pub(crate) runs: usize,
 }
 
 /// `replace`

@@ -7,6 +7,7 @@ mod apply;
 mod child;
 mod cli;
 mod cluster;
+mod detect;
 mod disk;
 mod flows;
 mod join;
@@ -31,13 +32,14 @@ use std::process::ExitCode;
 pub(crate) type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 fn main() -> ExitCode {
-    if let Some(code) = child::as_child() {
+    if let Some(code) = child::as_child().or_else(detect::as_holder) {
         return code;
     }
     let cli = Cli::parse();
     let done = machine::ready(&cli).and_then(|()| match &cli.command {
         Command::Apply(options) => apply::run(&cli, options),
         Command::Join(options) => join::run(&cli, options),
+        Command::Detect(options) => detect::run(&cli, options),
         Command::Replace(options) => replace::run(&cli, options),
         Command::Path(options) => path::run(&cli, options),
         Command::Files(options) => side::write_all(options),

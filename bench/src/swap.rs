@@ -76,7 +76,7 @@ fn plan_of(cluster: &Cluster) -> Outcome<Plan> {
     let inventory = inventory::parse(&those("/cluster.toml"), &catalogue).map_err(all)?;
     let node =
         inventory.nodes.iter().find(|node| node.name.0 == me::NAME).ok_or("the inventory lacks the node")?;
-    let me = Me::from_node(node, Vec::new());
+    let me = Me::from_node(node, &rolewall_policy::Observed::default());
     Ok(plan::derive(plan::Inputs {
         catalogue: &catalogue,
         inventory: &inventory,
