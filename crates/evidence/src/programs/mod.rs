@@ -1,6 +1,7 @@
 //! The programs whose configuration is read, each in a module of its own, as the program itself reads it.
 //! Not here: what is shared between them ([`crate::reading`], [`crate::formats`]).
 
+mod asterisk;
 mod memcached;
 
 use crate::found::Found;
@@ -22,7 +23,7 @@ pub struct Program {
 }
 
 /// All of them.
-pub const PROGRAMS: &[Program] = &[memcached::PROGRAM];
+pub const PROGRAMS: &[Program] = &[asterisk::PROGRAM, memcached::PROGRAM];
 
 /// A main file that is not at a usual place.
 #[derive(Debug, Clone, PartialEq, Eq)]
