@@ -3,6 +3,7 @@
 
 mod asterisk;
 mod memcached;
+mod rtpengine;
 
 use crate::found::Found;
 use crate::hosts::Hosts;
@@ -23,7 +24,7 @@ pub struct Program {
 }
 
 /// All of them.
-pub const PROGRAMS: &[Program] = &[asterisk::PROGRAM, memcached::PROGRAM];
+pub const PROGRAMS: &[Program] = &[asterisk::PROGRAM, memcached::PROGRAM, rtpengine::PROGRAM];
 
 /// A main file that is not at a usual place.
 #[derive(Debug, Clone, PartialEq, Eq)]
