@@ -17,7 +17,7 @@ pub trait Files {
     /// The names in a directory, in any order.
     ///
     /// # Errors
-    /// Why it cannot be listed.
+    /// Why it cannot be listed; what is no directory is absent as one.
     fn list(&self, directory: &str) -> Result<Vec<String>, Unreadable>;
 
     /// The permission bits of a file (`0o644`); none if there is none.

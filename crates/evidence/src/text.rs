@@ -53,8 +53,8 @@ impl Text {
 
     /// A line as a place, with its words as they stand there.
     pub fn place(&self, line: u32) -> Place {
-        let start = self.starts.get(line.saturating_sub(1) as usize).copied().unwrap_or(self.content.len());
-        let said = self.content.get(start..).and_then(|rest| rest.lines().next()).unwrap_or("");
+        let at = |line: u32| self.starts.get(line as usize).copied().unwrap_or(self.content.len());
+        let said = self.content.get(at(line.saturating_sub(1))..at(line)).unwrap_or("");
         Place { path: self.path.clone(), line: Some(line), said: shown(said) }
     }
 
@@ -113,9 +113,12 @@ impl fmt::Display for Place {
 /// As much of a line as is shown, in characters.
 const SHOWN_MAX: usize = 160;
 
-/// A line that may hold a password is not shown: what is printed ends in tickets and mails.
+/// A line that may hold a password is not shown: what is printed ends in tickets and mails. However long it
+/// is, only its beginning is looked at, so that a file of one line is not gone through for each of its words.
 fn shown(line: &str) -> String {
-    let line = line.trim();
+    let near = line.char_indices().nth(2 * SHOWN_MAX).map_or(line.len(), |(at, _)| at);
+    let is_cut = near < line.len();
+    let line = line.get(..near).unwrap_or("").trim();
     let lower = line.to_ascii_lowercase();
     let secret =
         ["pass", "secret", "token", "credential", "://"].into_iter().find(|word| lower.contains(word));
@@ -123,7 +126,7 @@ fn shown(line: &str) -> String {
         return "(not shown: the line may hold a password)".to_owned();
     }
     let mut short: String = line.chars().filter(|c| !c.is_control()).take(SHOWN_MAX).collect();
-    if line.chars().count() > SHOWN_MAX {
+    if is_cut || line.chars().count() > SHOWN_MAX {
         short.push('…');
     }
     short
