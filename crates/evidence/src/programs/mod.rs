@@ -2,7 +2,10 @@
 //! Not here: what is shared between them ([`crate::reading`], [`crate::formats`]).
 
 mod asterisk;
+mod httpd;
 mod memcached;
+mod nginx;
+mod relocated;
 mod rtpengine;
 
 use crate::found::Found;
@@ -24,7 +27,13 @@ pub struct Program {
 }
 
 /// All of them.
-pub const PROGRAMS: &[Program] = &[asterisk::PROGRAM, memcached::PROGRAM, rtpengine::PROGRAM];
+pub const PROGRAMS: &[Program] = &[
+    asterisk::PROGRAM,
+    httpd::PROGRAM,
+    memcached::PROGRAM,
+    nginx::PROGRAM,
+    rtpengine::PROGRAM,
+];
 
 /// A main file that is not at a usual place.
 #[derive(Debug, Clone, PartialEq, Eq)]
