@@ -1,6 +1,7 @@
 //! Syntaxes that several programs share, each keeping the line of what it holds.
 //! Not here: what any program means by them.
 
+pub mod erlang;
 pub mod shell;
 pub mod xml;
 pub mod yaml;

@@ -2,9 +2,11 @@
 //! Not here: what is shared between them ([`crate::reading`], [`crate::formats`]).
 
 mod asterisk;
+mod erlang_node;
 mod httpd;
 mod memcached;
 mod nginx;
+mod rabbitmq;
 mod relocated;
 mod rtpengine;
 
@@ -32,6 +34,7 @@ pub const PROGRAMS: &[Program] = &[
     httpd::PROGRAM,
     memcached::PROGRAM,
     nginx::PROGRAM,
+    rabbitmq::PROGRAM,
     rtpengine::PROGRAM,
 ];
 
