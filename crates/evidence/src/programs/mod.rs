@@ -2,6 +2,7 @@
 //! Not here: what is shared between them ([`crate::reading`], [`crate::formats`]).
 
 mod asterisk;
+mod ejabberd;
 mod erlang_node;
 mod httpd;
 mod memcached;
@@ -31,6 +32,7 @@ pub struct Program {
 /// All of them.
 pub const PROGRAMS: &[Program] = &[
     asterisk::PROGRAM,
+    ejabberd::PROGRAM,
     httpd::PROGRAM,
     memcached::PROGRAM,
     nginx::PROGRAM,
