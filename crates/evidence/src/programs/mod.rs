@@ -2,10 +2,12 @@
 //! Not here: what is shared between them ([`crate::reading`], [`crate::formats`]).
 
 mod asterisk;
+mod beside;
 mod ejabberd;
 mod erlang_node;
 mod httpd;
 mod memcached;
+mod mysql;
 mod nginx;
 mod rabbitmq;
 mod relocated;
@@ -35,6 +37,7 @@ pub const PROGRAMS: &[Program] = &[
     ejabberd::PROGRAM,
     httpd::PROGRAM,
     memcached::PROGRAM,
+    mysql::PROGRAM,
     nginx::PROGRAM,
     rabbitmq::PROGRAM,
     rtpengine::PROGRAM,
