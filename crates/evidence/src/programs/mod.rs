@@ -10,6 +10,7 @@ mod memcached;
 mod mysql;
 mod nginx;
 mod rabbitmq;
+mod redis;
 mod relocated;
 mod rtpengine;
 
@@ -40,6 +41,7 @@ pub const PROGRAMS: &[Program] = &[
     mysql::PROGRAM,
     nginx::PROGRAM,
     rabbitmq::PROGRAM,
+    redis::PROGRAM,
     rtpengine::PROGRAM,
 ];
 

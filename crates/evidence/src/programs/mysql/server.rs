@@ -15,6 +15,8 @@ use std::sync::Arc;
 const PORT: u16 = 3306;
 const X_PORT: u16 = 33060;
 const ADMIN_PORT: u16 = 33062;
+/// Addresses of one list. Real ones have fewer than ten.
+const ADDRESSES_MAX: usize = 1_000;
 
 /// A server that would run.
 pub(super) struct Server<'o> {
@@ -160,7 +162,7 @@ impl<'o> Server<'o> {
 
     fn seeds(&self, reading: &mut Reading<'_>) {
         let Some(setting) = self.values.text("group_replication_group_seeds") else { return };
-        for seed in setting.value().split(',') {
+        for seed in setting.value().split(',').take(ADDRESSES_MAX) {
             let apart = host_port(seed.trim());
             if let Some(port) = apart.port.and_then(address::port) {
                 reading.peer("group-replication", apart.host, Transport::Tcp, port, &setting.place);
@@ -174,7 +176,7 @@ impl<'o> Server<'o> {
             return self.every().into_iter().map(|address| (address, Said::Default(why.clone()))).collect();
         };
         let mut bound = Bound::new();
-        for word in setting.value().split(',').map(str::trim) {
+        for word in setting.value().split(',').map(str::trim).take(ADDRESSES_MAX) {
             let addresses = self.addresses(reading, word, &setting.place);
             bound.extend(addresses.into_iter().map(|address| (address, Said::At(setting.place.clone()))));
         }
