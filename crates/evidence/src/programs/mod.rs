@@ -4,6 +4,7 @@
 mod asterisk;
 mod beside;
 mod ejabberd;
+mod elasticsearch;
 mod erlang_node;
 mod httpd;
 mod memcached;
@@ -36,6 +37,7 @@ pub struct Program {
 pub const PROGRAMS: &[Program] = &[
     asterisk::PROGRAM,
     ejabberd::PROGRAM,
+    elasticsearch::PROGRAM,
     httpd::PROGRAM,
     memcached::PROGRAM,
     mysql::PROGRAM,
