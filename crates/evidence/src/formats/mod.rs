@@ -3,5 +3,6 @@
 
 pub mod erlang;
 pub mod shell;
+pub mod sipscript;
 pub mod xml;
 pub mod yaml;

@@ -7,6 +7,7 @@ mod ejabberd;
 mod elasticsearch;
 mod erlang_node;
 mod httpd;
+mod kamailio;
 mod memcached;
 mod mysql;
 mod nginx;
@@ -39,6 +40,7 @@ pub const PROGRAMS: &[Program] = &[
     ejabberd::PROGRAM,
     elasticsearch::PROGRAM,
     httpd::PROGRAM,
+    kamailio::PROGRAM,
     memcached::PROGRAM,
     mysql::PROGRAM,
     nginx::PROGRAM,

@@ -1,0 +1,421 @@
+//! The script language of SIP Express Router, of which Kamailio and OpenSIPS speak dialects, as a stream of
+//! tokens that know their file and line. Kamailio's preprocessor is done on the way ([`directives`]).
+//! Source: Kamailio's core cookbook; OpenSIPS' manual, "Script Syntax" and "Core Parameters".
+//! Not here: what any statement means.
+
+mod directives;
+mod expression;
+pub mod socket;
+
+use crate::reading::{Absent, Reading};
+use crate::text::{Place, Text, join};
+use directives::{Conditions, Defines};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// Bytes of definitions that words are replaced by. Kamailio itself has no bound, and hangs.
+const EXPANDED_MAX: usize = 16 << 20;
+/// Definitions within each other's values.
+const WITHIN_MAX: usize = 64;
+
+/// Whose script it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// With `//` comments, and directives that begin with `#!` or `!!`.
+    Kamailio,
+    /// Without either.
+    OpenSips,
+}
+
+/// What a token is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A name, a number or an IPv6 address.
+    Word,
+    /// A string, without its quotes.
+    Text,
+    /// A variable of the routing logic (`$var(x)`), which no statement of ours needs.
+    Variable,
+    /// Any other character.
+    Mark(char),
+}
+
+/// A token, and where it stands.
+#[derive(Debug, Clone)]
+pub struct Token {
+    /// What it is.
+    pub kind: Kind,
+    /// Its text; empty for marks and variables.
+    pub text: String,
+    file: Arc<Text>,
+    line: u32,
+    /// The definitions that it came from.
+    via: Vec<usize>,
+}
+
+impl Token {
+    /// Whether it is this character.
+    pub fn is(&self, mark: char) -> bool {
+        self.kind == Kind::Mark(mark)
+    }
+
+    /// The text of a word.
+    pub fn word(&self) -> Option<&str> {
+        (self.kind == Kind::Word).then_some(self.text.as_str())
+    }
+
+    /// Whether both stand in one line.
+    pub fn is_beside(&self, other: &Token) -> bool {
+        self.line == other.line && Arc::ptr_eq(&self.file, &other.file)
+    }
+}
+
+/// A file, or a definition's value, that is being read.
+#[derive(Clone)]
+struct Frame {
+    file: Arc<Text>,
+    /// The value that stands instead of a word of the file, the definition that it is of, and the word's line.
+    value: Option<(Arc<str>, usize, u32)>,
+    at: usize,
+}
+
+impl Frame {
+    fn rest(&self) -> &str {
+        let all = self.value.as_ref().map_or(self.file.content(), |(value, _, _)| value);
+        all.get(self.at..).unwrap_or("")
+    }
+
+    fn line(&self) -> u32 {
+        self.value.as_ref().map_or_else(|| self.file.line_at(self.at), |(_, _, line)| *line)
+    }
+}
+
+/// A script on its way through.
+pub struct Script {
+    dialect: Dialect,
+    main: Arc<Text>,
+    frames: Vec<Frame>,
+    ahead: VecDeque<Token>,
+    defines: Defines,
+    conditions: Conditions,
+    expanded: usize,
+    /// The last place that was asked for: lines can be long, and hold thousands of tokens.
+    last: Option<(Arc<Text>, u32, Place)>,
+}
+
+impl Script {
+    /// From its main file.
+    pub fn new(dialect: Dialect, main: &Arc<Text>) -> Script {
+        let frames = vec![Frame { file: main.clone(), value: None, at: 0 }];
+        let (defines, conditions) = (Defines::default(), Conditions::default());
+        let (ahead, main) = (VecDeque::new(), main.clone());
+        Script { dialect, main, frames, ahead, defines, conditions, expanded: 0, last: None }
+    }
+
+    /// The next token; none at the end.
+    pub fn next(&mut self, reading: &mut Reading<'_>) -> Option<Token> {
+        self.ahead.pop_front().or_else(|| self.scan(reading))
+    }
+
+    /// A token further on, which stays: 0 is the next.
+    pub fn peek(&mut self, reading: &mut Reading<'_>, further: usize) -> Option<&Token> {
+        while self.ahead.len() <= further {
+            let token = self.scan(reading)?;
+            self.ahead.push_back(token);
+        }
+        self.ahead.get(further)
+    }
+
+    /// Whether a token further on is this character.
+    pub fn has(&mut self, reading: &mut Reading<'_>, further: usize, mark: char) -> bool {
+        self.peek(reading, further).is_some_and(|token| token.is(mark))
+    }
+
+    /// The next token if it is this character.
+    pub fn take(&mut self, reading: &mut Reading<'_>, mark: char) -> Option<Token> {
+        if self.has(reading, 0, mark) { self.next(reading) } else { None }
+    }
+
+    /// Passes over what is left of a token's line.
+    pub fn end_line(&mut self, reading: &mut Reading<'_>, token: &Token) {
+        while self.peek(reading, 0).is_some_and(|next| next.is_beside(token)) {
+            self.next(reading);
+        }
+    }
+
+    /// The line of a token, and the lines of the definitions that it came from.
+    pub fn places(&mut self, token: &Token) -> Vec<Place> {
+        let own = self.place(token);
+        let via = token.via.iter().filter_map(|index| self.defines.place(*index));
+        std::iter::once(own).chain(via).collect()
+    }
+
+    /// The line of a token.
+    pub fn place(&mut self, token: &Token) -> Place {
+        self.place_at(&token.file, token.line)
+    }
+
+    fn place_at(&mut self, file: &Arc<Text>, line: u32) -> Place {
+        match &self.last {
+            Some((last, number, place)) if *number == line && Arc::ptr_eq(last, file) => place.clone(),
+            _ => {
+                let place = file.place(line);
+                self.last = Some((file.clone(), line, place.clone()));
+                place
+            }
+        }
+    }
+
+    /// A definition that does not stand in the script: of the command line, or of the environment.
+    pub fn define(&mut self, name: &str, value: &str, place: Place) {
+        self.defines.set(name, value, place);
+    }
+
+    /// A variable of the service's environment.
+    pub fn environment(&mut self, name: &str, value: &str) {
+        self.defines.environment(name, value);
+    }
+
+    fn scan(&mut self, reading: &mut Reading<'_>) -> Option<Token> {
+        loop {
+            let Some(frame) = self.frames.last().cloned() else {
+                self.conditions.end(reading);
+                return None;
+            };
+            let rest = frame.rest();
+            let Some(first) = rest.chars().next() else {
+                self.frames.pop();
+                continue;
+            };
+            if self.conditions.is_skipping() {
+                self.skip(reading, &frame);
+            } else if first.is_whitespace() {
+                self.advance(first.len_utf8());
+            } else if self.is_directive(reading, &frame) {
+            } else if first == '#' || self.dialect == Dialect::Kamailio && rest.starts_with("//") {
+                self.comment();
+            } else if rest.starts_with("/*") {
+                let length = self.block_comment(reading, rest, &frame);
+                self.advance(length);
+            } else if let Some(token) = self.token(reading, first, &frame) {
+                return Some(token);
+            }
+        }
+    }
+
+    fn advance(&mut self, by: usize) {
+        if let Some(frame) = self.frames.last_mut() {
+            frame.at += by;
+        }
+    }
+
+    /// To the end of the line, which a definition's value does not have.
+    fn comment(&mut self) {
+        while self.frames.last().is_some_and(|frame| frame.value.is_some()) {
+            self.frames.pop();
+        }
+        let length = self.frames.last().map_or(0, |frame| line(frame.rest()));
+        self.advance(length);
+    }
+
+    /// Kamailio's are within each other.
+    fn block_comment(&mut self, reading: &mut Reading<'_>, rest: &str, frame: &Frame) -> usize {
+        let is_nested = self.dialect == Dialect::Kamailio;
+        let (mut depth, mut at) = (1usize, 2usize);
+        let bytes = rest.as_bytes();
+        while depth > 0 {
+            match (bytes.get(at), bytes.get(at + 1)) {
+                (Some(b'*'), Some(b'/')) => (depth, at) = (depth - 1, at + 2),
+                (Some(b'/'), Some(b'*')) if is_nested => (depth, at) = (depth + 1, at + 2),
+                (Some(_), _) => at += 1,
+                (None, _) => {
+                    let place = self.place_at(&frame.file, frame.line());
+                    reading.trouble(&place, "the comment is not closed");
+                    return rest.len();
+                }
+            }
+        }
+        at
+    }
+
+    fn token(&mut self, reading: &mut Reading<'_>, first: char, frame: &Frame) -> Option<Token> {
+        let rest = frame.rest();
+        let (kind, text, length) = match first {
+            '"' | '\'' => {
+                let (text, length) = string(rest).unwrap_or_else(|| {
+                    let place = self.place_at(&frame.file, frame.line());
+                    reading.trouble(&place, "the string is not closed");
+                    (String::new(), rest.len())
+                });
+                (Kind::Text, text, length)
+            }
+            '$' => (Kind::Variable, String::new(), variable(rest)),
+            _ => match word(rest) {
+                0 => (Kind::Mark(first), String::new(), first.len_utf8()),
+                length => {
+                    let word = rest.get(..length).unwrap_or("");
+                    self.advance(length);
+                    if self.is_replaced(reading, word, frame) {
+                        return None;
+                    }
+                    (Kind::Word, word.to_owned(), 0)
+                }
+            },
+        };
+        self.advance(length);
+        let mut via: Vec<usize> =
+            self.frames.iter().filter_map(|f| f.value.as_ref().map(|(_, index, _)| *index)).collect();
+        // Innermost first: it is what the word says at last.
+        via.reverse();
+        Some(Token { kind, text, file: frame.file.clone(), line: frame.line(), via })
+    }
+
+    /// A word that is a directive to read another file, or that a definition replaces.
+    fn is_replaced(&mut self, reading: &mut Reading<'_>, word: &str, frame: &Frame) -> bool {
+        if word == "include_file" || word == "import_file" {
+            self.include(reading, word);
+            return true;
+        }
+        let is_name = word.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && !word.contains(':');
+        let Some((index, value)) = self.defines.value(word).filter(|_| is_name) else { return false };
+        while self.frames.last().is_some_and(|f| f.value.is_some() && f.rest().is_empty()) {
+            self.frames.pop();
+        }
+        let within = self.frames.iter().filter(|f| f.value.is_some()).count();
+        if self.expanded >= EXPANDED_MAX || within >= WITHIN_MAX {
+            let place = self.place_at(&frame.file, frame.line());
+            reading.trouble(&place, format_args!("the definition of {word} leads back to itself"));
+            return false;
+        }
+        self.expanded += value.len() + 16;
+        self.frames.push(Frame {
+            file: frame.file.clone(),
+            value: Some((value, index, frame.line())),
+            at: 0,
+        });
+        true
+    }
+
+    /// The name stands in double quotes, up to a blank. It is seen from the directory of the file.
+    fn include(&mut self, reading: &mut Reading<'_>, word: &str) {
+        let Some(frame) = self.frames.last().cloned() else { return };
+        let rest = frame.rest();
+        let blanks = rest.len() - rest.trim_start_matches([' ', '\t']).len();
+        let name: &str = rest.split_whitespace().next().unwrap_or("");
+        self.advance(blanks + name.len());
+        let place = self.place_at(&frame.file, frame.line());
+        let quoted = name.strip_prefix('"').and_then(|n| n.strip_suffix('"')).filter(|n| !n.is_empty());
+        let Some(quoted) = quoted else {
+            return reading.trouble(&place, "not included: expected a file name in double quotes");
+        };
+        let mut name = quoted.to_owned();
+        self.defines.substitute(&mut name);
+        let absent = if word == "import_file" { Absent::IsFine } else { Absent::IsTrouble };
+        let path = self.find(reading, &frame.file, &name);
+        if let Some(text) = reading.include(&frame.file, frame.line(), &path, absent) {
+            self.frames.push(Frame { file: text, value: None, at: 0 });
+        }
+    }
+
+    /// An absolute path that is nowhere, of a script that was put elsewhere as a whole, is sought beside it.
+    fn find(&self, reading: &Reading<'_>, from: &Text, name: &str) -> String {
+        let path = join(from.directory(), name);
+        if !name.starts_with('/') || reading.mode(&path).is_some() {
+            return path;
+        }
+        let suffixes = name.match_indices('/').take(16).filter_map(|(at, _)| name.get(at + 1..));
+        let mut beside = suffixes.map(|suffix| join(self.main.directory(), suffix));
+        beside.find(|path| reading.mode(path).is_some()).unwrap_or(path)
+    }
+
+    /// A string's text, after the substitutions that the script asks for.
+    pub fn substituted(&mut self, token: &mut Token) {
+        if token.kind == Kind::Text {
+            let via = self.defines.substitute(&mut token.text);
+            token.via.extend(via);
+        }
+    }
+}
+
+/// The bytes up to the end of the line, with it.
+fn line(rest: &str) -> usize {
+    rest.find('\n').map_or(rest.len(), |at| at + 1)
+}
+
+/// The text of a string, and its bytes. Strings in double quotes that follow each other are one.
+fn string(rest: &str) -> Option<(String, usize)> {
+    if let Some(inside) = rest.strip_prefix('\'') {
+        let end = inside.find('\'')?;
+        return Some((inside.get(..end)?.to_owned(), end + 2));
+    }
+    let (mut text, mut at) = (String::new(), 0);
+    while let Some(inside) = rest.get(at..)?.strip_prefix('"') {
+        let mut is_escaped = false;
+        let end = inside.find(|c| {
+            let is_end = c == '"' && !is_escaped;
+            is_escaped = c == '\\' && !is_escaped;
+            is_end
+        })?;
+        unescape(inside.get(..end)?, &mut text);
+        at += end + 2;
+        let after = rest.get(at..)?;
+        let blanks = after.len() - after.trim_start().len();
+        if !after.trim_start().starts_with('"') {
+            break;
+        }
+        at += blanks;
+    }
+    Some((text, at))
+}
+
+fn unescape(inside: &str, into: &mut String) {
+    let mut chars = inside.chars();
+    while let Some(c) = chars.next() {
+        match (c, c == '\\') {
+            (_, true) => match chars.next() {
+                Some('n') => into.push('\n'),
+                Some('r') => into.push('\r'),
+                Some('t') => into.push('\t'),
+                Some('\n') | None => {}
+                Some(c @ ('"' | '\\')) => into.push(c),
+                Some(other) => into.extend(['\\', other]),
+            },
+            (c, false) => into.push(c),
+        }
+    }
+}
+
+/// `$name`, `$name(…)` and `$(…)`: what is in the parentheses may be anything but a line end.
+fn variable(rest: &str) -> usize {
+    let name = rest.bytes().skip(1).take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count() + 1;
+    let mut depth = 0usize;
+    for (at, byte) in rest.bytes().enumerate().skip(name) {
+        match byte {
+            b'(' => depth += 1,
+            b')' if depth > 1 => depth -= 1,
+            b')' if depth == 1 => return at + 1,
+            b'\n' => return at,
+            _ if depth == 0 => return at,
+            _ => {}
+        }
+    }
+    rest.len()
+}
+
+/// The bytes of a word: letters, digits and `_`, or an IPv6 address.
+fn word(rest: &str) -> usize {
+    let name = rest.bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count();
+    name.max(ipv6(rest))
+}
+
+/// The longest IPv6 address that stands here.
+fn ipv6(rest: &str) -> usize {
+    let run = rest.bytes().take(40).take_while(|b| b.is_ascii_hexdigit() || *b == b':').count();
+    let may_be = rest.get(..run).is_some_and(|run| run.contains("::") || run.matches(':').count() >= 7);
+    if !may_be {
+        return 0;
+    }
+    let is_address =
+        |end: &usize| rest.get(..*end).is_some_and(|text| text.parse::<std::net::Ipv6Addr>().is_ok());
+    (2..=run).rev().find(is_address).unwrap_or(0)
+}
