@@ -15,6 +15,7 @@ mod rabbitmq;
 mod redis;
 mod relocated;
 mod rtpengine;
+mod ssh;
 
 use crate::found::Found;
 use crate::hosts::Hosts;
@@ -47,6 +48,7 @@ pub const PROGRAMS: &[Program] = &[
     rabbitmq::PROGRAM,
     redis::PROGRAM,
     rtpengine::PROGRAM,
+    ssh::PROGRAM,
 ];
 
 /// A main file that is not at a usual place.
