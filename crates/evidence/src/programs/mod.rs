@@ -11,6 +11,7 @@ mod kamailio;
 mod memcached;
 mod mysql;
 mod nginx;
+mod postgresql;
 mod rabbitmq;
 mod redis;
 mod relocated;
@@ -45,8 +46,10 @@ pub const PROGRAMS: &[Program] = &[
     memcached::PROGRAM,
     mysql::PROGRAM,
     nginx::PROGRAM,
+    postgresql::PROGRAM,
     rabbitmq::PROGRAM,
     redis::PROGRAM,
+    redis::SENTINEL,
     rtpengine::PROGRAM,
     ssh::PROGRAM,
 ];

@@ -7,6 +7,9 @@ use crate::reading::{Absent, Reading};
 use crate::text::{Place, Text, join};
 use std::sync::Arc;
 
+/// Groups of different names. Real files have fewer than fifty.
+const GROUPS_MAX: usize = 1_000;
+
 /// All option files of one server, read.
 #[derive(Default)]
 pub(super) struct Options {
@@ -90,7 +93,7 @@ impl Options {
         };
         // Blanks before the name belong to it: `[ mysqld ]` is nobody's group.
         let name = name.trim_end().to_ascii_lowercase();
-        if !self.groups.iter().any(|(known, _)| *known == name) {
+        if self.groups.len() < GROUPS_MAX && !self.groups.iter().any(|(known, _)| *known == name) {
             self.groups.push((name.clone(), at.clone()));
         }
         Some(name)
