@@ -11,6 +11,7 @@ mod kamailio;
 mod memcached;
 mod mysql;
 mod nginx;
+mod pgbouncer;
 mod postgresql;
 mod rabbitmq;
 mod redis;
@@ -46,6 +47,7 @@ pub const PROGRAMS: &[Program] = &[
     memcached::PROGRAM,
     mysql::PROGRAM,
     nginx::PROGRAM,
+    pgbouncer::PROGRAM,
     postgresql::PROGRAM,
     rabbitmq::PROGRAM,
     redis::PROGRAM,
