@@ -242,6 +242,14 @@ impl<'a> Reading<'a> {
         }
     }
 
+    /// The same, unless there is trouble with that place already.
+    pub(crate) fn trouble_once(&mut self, at: &Place, what: impl Display) {
+        let source = at.to_string();
+        if !self.found.troubles.iter().any(|trouble| trouble.source == source) {
+            self.trouble(at, what);
+        }
+    }
+
     /// Something that could not be read or understood: what is wrong, and what was expected.
     pub fn trouble(&mut self, at: &Place, what: impl Display) {
         if self.found.troubles.len() < SAID_MAX {

@@ -88,10 +88,10 @@ pub fn read_those(
         let is_mine = |file: &&NamedFile| find(&file.program).is_some_and(|p| p.name == program.name);
         let mains: Vec<&str> = named.iter().filter(is_mine).map(|file| file.path.as_str()).collect();
         let mut reading = Reading::new(files, facts, &hosts, program.name);
-        for main in mains.iter().filter(|main| files.mode(main).is_none()) {
-            reading.trouble(&Place::file(main), "there is no such file; it was named as a main file");
-        }
         (program.read)(&mut reading, &mains);
+        for main in mains.iter().filter(|main| files.mode(main).is_none()) {
+            reading.trouble_once(&Place::file(main), "there is no such file; it was named as a main file");
+        }
         found.extend(reading.into_found());
     }
     found
