@@ -11,6 +11,7 @@ mod kamailio;
 mod memcached;
 mod mysql;
 mod nginx;
+mod opensips;
 mod pgbouncer;
 mod postgresql;
 mod rabbitmq;
@@ -47,6 +48,7 @@ pub const PROGRAMS: &[Program] = &[
     memcached::PROGRAM,
     mysql::PROGRAM,
     nginx::PROGRAM,
+    opensips::PROGRAM,
     pgbouncer::PROGRAM,
     postgresql::PROGRAM,
     rabbitmq::PROGRAM,

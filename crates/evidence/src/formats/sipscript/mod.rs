@@ -6,6 +6,7 @@
 mod directives;
 mod expression;
 pub mod socket;
+pub mod statement;
 
 use crate::reading::{Absent, Reading};
 use crate::text::{Place, Text, join};

@@ -28,6 +28,15 @@ impl Socket {
 /// Reads a socket that begins with the next token. Where it is none, that is said, and its line is left out.
 pub fn read(script: &mut Script, reading: &mut Reading<'_>, is_protocol: fn(&str) -> bool) -> Option<Socket> {
     let first = script.peek(reading, 0)?.clone();
+    // A name with a value is the next statement: this one has none.
+    if script.has(reading, 1, '=') {
+        let place = script.place(&first);
+        reading.trouble(
+            &place,
+            "the statement before this one has no value; expected [protocol:]address[:port]",
+        );
+        return None;
+    }
     let mut socket = Socket { protocol: None, hosts: Vec::new(), port: None, places: script.places(&first) };
     let is_named = first.word().is_some_and(is_protocol) || first.is('*');
     if is_named && script.has(reading, 1, ':') {
@@ -67,10 +76,6 @@ fn hosts(script: &mut Script, reading: &mut Reading<'_>, socket: &mut Socket) ->
 
 /// An address, a name with dots and dashes, a string, `[v6]`, or `*`.
 fn host(script: &mut Script, reading: &mut Reading<'_>, socket: &mut Socket) -> Option<()> {
-    // A name with a value is the next statement: this one has none.
-    if script.has(reading, 1, '=') {
-        return None;
-    }
     let is_bracketed = script.take(reading, '[').is_some();
     let mut token = script.next(reading)?;
     script.substituted(&mut token);

@@ -9,7 +9,7 @@ use crate::{Address, Listener, Transport};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Sockets of one script. Real ones have fewer than fifty.
-const SOCKETS_MAX: usize = 10_000;
+const SOCKETS_MAX: usize = 2_000;
 const SIP: u16 = 5060;
 const SIPS: u16 = 5061;
 

@@ -7,6 +7,7 @@ mod modules;
 mod options;
 
 use super::Program;
+use crate::formats::sipscript::statement::{block, loaded, parameter};
 use crate::formats::sipscript::{Dialect, Kind, Script, Token, socket};
 use crate::reading::Reading;
 use crate::text::{Place, Text};
@@ -98,79 +99,6 @@ fn statement(
         name if script.take(reading, '=').is_some() => core.set(script, reading, name, &token),
         _ => {}
     }
-}
-
-/// To the brace that closes it.
-pub(super) fn block(script: &mut Script, reading: &mut Reading<'_>, open: &Token) {
-    if script.has(reading, 0, '%') {
-        let place = script.place(open);
-        reading.unresolved("a template's condition decides which lines hold", &place);
-    }
-    let mut depth = 1usize;
-    while depth > 0 {
-        let Some(token) = script.next(reading) else { return };
-        match token.kind {
-            Kind::Mark('{') => depth += 1,
-            Kind::Mark('}') => depth -= 1,
-            _ => {}
-        }
-    }
-}
-
-/// `loadmodule "path/name.so"`: the module's name.
-pub(super) fn loaded(
-    script: &mut Script,
-    reading: &mut Reading<'_>,
-    word: &Token,
-) -> Option<(String, Place)> {
-    script.take(reading, '(');
-    let mut path = script.peek(reading, 0).filter(|next| next.kind == Kind::Text)?.clone();
-    script.next(reading);
-    script.substituted(&mut path);
-    let name = path.text.rsplit('/').next().unwrap_or("");
-    Some((name.strip_suffix(".so").unwrap_or(name).to_owned(), script.place(word)))
-}
-
-/// `modparam("module", "name", value)`.
-#[derive(Debug)]
-pub(super) struct Parameter {
-    pub(super) module: String,
-    pub(super) name: String,
-    pub(super) value: String,
-    /// The statement's line, and the lines of the definitions that it uses.
-    pub(super) places: Vec<Place>,
-}
-
-impl Parameter {
-    pub(super) fn place(&self) -> Place {
-        self.places.first().cloned().unwrap_or_else(|| Place::file("/"))
-    }
-
-    /// The pattern of modules may name several: `"a|b"`.
-    pub(super) fn is_of(&self, module: &str, name: &str) -> bool {
-        self.name == name && self.module.split('|').any(|one| one == module)
-    }
-}
-
-pub(super) fn parameter(script: &mut Script, reading: &mut Reading<'_>, word: &Token) -> Option<Parameter> {
-    script.take(reading, '(')?;
-    let mut places = script.places(word);
-    let mut texts = Vec::new();
-    while texts.len() < 3 {
-        let is_text = |token: &&Token| matches!(token.kind, Kind::Text | Kind::Word);
-        let mut token = script.peek(reading, 0).filter(is_text)?.clone();
-        script.next(reading);
-        script.substituted(&mut token);
-        for place in script.places(&token) {
-            if !places.contains(&place) {
-                places.push(place);
-            }
-        }
-        texts.push(token.text);
-        script.take(reading, ',');
-    }
-    let [module, name, value] = <[String; 3]>::try_from(texts).ok()?;
-    Some(Parameter { module, name, value, places })
 }
 
 fn is_protocol(word: &str) -> bool {

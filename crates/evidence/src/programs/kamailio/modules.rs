@@ -3,8 +3,8 @@
 //! which versions before 5 had.
 //! Not here: modules that are served by the SIP sockets (websocket, xhttp, msrp), and clients.
 
-use super::Parameter;
 use crate::address::{self, HostPort, host_port};
+use crate::formats::sipscript::statement::Parameter;
 use crate::formats::xml;
 use crate::reading::Reading;
 use crate::text::Place;
