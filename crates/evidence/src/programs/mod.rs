@@ -10,6 +10,7 @@ mod httpd;
 mod kamailio;
 mod memcached;
 mod mysql;
+mod nfs;
 mod nginx;
 mod opensips;
 mod pgbouncer;
@@ -19,6 +20,7 @@ mod redis;
 mod relocated;
 mod rtpengine;
 mod ssh;
+mod voipnow;
 
 use crate::found::Found;
 use crate::hosts::Hosts;
@@ -47,6 +49,7 @@ pub const PROGRAMS: &[Program] = &[
     kamailio::PROGRAM,
     memcached::PROGRAM,
     mysql::PROGRAM,
+    nfs::PROGRAM,
     nginx::PROGRAM,
     opensips::PROGRAM,
     pgbouncer::PROGRAM,
@@ -56,6 +59,7 @@ pub const PROGRAMS: &[Program] = &[
     redis::SENTINEL,
     rtpengine::PROGRAM,
     ssh::PROGRAM,
+    voipnow::PROGRAM,
 ];
 
 /// A main file that is not at a usual place.
