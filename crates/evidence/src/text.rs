@@ -90,6 +90,11 @@ impl Place {
         self
     }
 
+    /// The file that it is in.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
     /// What stands there, made fit to be shown.
     pub fn said(&self) -> &str {
         &self.said

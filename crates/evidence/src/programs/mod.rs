@@ -6,6 +6,7 @@ mod beside;
 mod ejabberd;
 mod elasticsearch;
 mod erlang_node;
+mod freeswitch;
 mod httpd;
 mod kamailio;
 mod memcached;
@@ -45,6 +46,7 @@ pub const PROGRAMS: &[Program] = &[
     asterisk::PROGRAM,
     ejabberd::PROGRAM,
     elasticsearch::PROGRAM,
+    freeswitch::PROGRAM,
     httpd::PROGRAM,
     kamailio::PROGRAM,
     memcached::PROGRAM,
