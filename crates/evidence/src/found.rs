@@ -125,7 +125,10 @@ impl Listener {
     /// A line that says so. Several lines may say it together.
     #[must_use]
     pub fn said(mut self, place: &Place) -> Listener {
-        self.evidence.push(place.evidence(Kind::Config));
+        let evidence = place.evidence(Kind::Config);
+        if !self.evidence.contains(&evidence) {
+            self.evidence.push(evidence);
+        }
         self
     }
 

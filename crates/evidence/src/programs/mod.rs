@@ -7,14 +7,17 @@ mod ejabberd;
 mod elasticsearch;
 mod erlang_node;
 mod freeswitch;
+mod haproxy;
 mod httpd;
 mod kamailio;
+mod lighttpd;
 mod memcached;
 mod mysql;
 mod nfs;
 mod nginx;
 mod opensips;
 mod pgbouncer;
+mod php_fpm;
 mod postgresql;
 mod rabbitmq;
 mod redis;
@@ -47,14 +50,17 @@ pub const PROGRAMS: &[Program] = &[
     ejabberd::PROGRAM,
     elasticsearch::PROGRAM,
     freeswitch::PROGRAM,
+    haproxy::PROGRAM,
     httpd::PROGRAM,
     kamailio::PROGRAM,
+    lighttpd::PROGRAM,
     memcached::PROGRAM,
     mysql::PROGRAM,
     nfs::PROGRAM,
     nginx::PROGRAM,
     opensips::PROGRAM,
     pgbouncer::PROGRAM,
+    php_fpm::PROGRAM,
     postgresql::PROGRAM,
     rabbitmq::PROGRAM,
     redis::PROGRAM,

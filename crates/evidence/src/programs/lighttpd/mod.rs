@@ -1,0 +1,361 @@
+//! lighttpd: the server's socket, and those of its conditions.
+//! Source: lighttpd's documentation (Core:ConfigFile, Server_port, Server_bind, Server_use-ipv6, ssl.engine);
+//! Debian's lighttpd package (use-ipv6.pl).
+
+mod sockets;
+mod tokens;
+
+use super::Program;
+use super::relocated::Home;
+use crate::reading::{Absent, Reading};
+use crate::text::{Place, Text, join};
+use sockets::{Settings, Socket};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokens::{TEXT_MAX, Token, Tokens};
+
+pub(super) const PROGRAM: Program =
+    Program { name: "lighttpd", aliases: &["lighty"], processes: &["lighttpd", "lighttpd-angel"], read };
+
+const USUAL: [&str; 3] = [
+    "/etc/lighttpd/lighttpd.conf",
+    "/usr/local/etc/lighttpd/lighttpd.conf",
+    "/usr/local/lighttpd/conf/lighttpd.conf",
+];
+/// The vendor's web interface in its older form.
+const VENDOR: [&str; 2] =
+    ["/usr/local/voipnow/admin/conf/voipnow.conf", "/usr/local/httpsa/conf/lighttpd.conf"];
+const DIRECTORIES: [&str; 5] = [
+    "/etc/lighttpd",
+    "/usr/local/etc/lighttpd",
+    "/usr/local/lighttpd/conf",
+    "/usr/local/httpsa/conf",
+    "/usr/local/voipnow/admin/conf",
+];
+
+fn read(reading: &mut Reading<'_>, mains: &[&str]) {
+    if mains.is_empty() {
+        if let Some(text) = reading.open_first(&USUAL) {
+            Instance::read(reading, &text, &[]);
+        }
+        let vendor: Vec<Arc<Text>> = VENDOR.iter().filter_map(|path| reading.open(path)).collect();
+        for text in vendor.iter().filter(|text| is_lighttpd_style(text)) {
+            Instance::read(reading, text, &[]);
+        }
+    }
+    for main in mains {
+        match reading.open(main) {
+            Some(text) => Instance::read(reading, &text, &[text.directory()]),
+            None => reading.trouble(&Place::file(main), "lighttpd's main file was not read"),
+        }
+    }
+}
+
+/// It assigns to keys of the server; nginx's style has blocks by name.
+fn is_lighttpd_style(text: &Text) -> bool {
+    text.lines().any(|(_, line)| {
+        let key = line.split_once('=').map_or("", |(key, _)| key.trim_end_matches(['+', ':']).trim());
+        key.starts_with("server.") || key.starts_with("ssl.")
+    })
+}
+
+/// A value, as far as it is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Value {
+    Text(String),
+    Number(i64),
+    List,
+    Unknown(String),
+}
+
+impl Value {
+    fn plus(self, other: Value) -> Value {
+        match (self, other) {
+            (Value::Number(a), Value::Number(b)) => Value::Number(a.saturating_add(b)),
+            (Value::Unknown(what), _) | (_, Value::Unknown(what)) => Value::Unknown(what),
+            (Value::List, _) | (_, Value::List) => Value::List,
+            (a, b) => {
+                let text = a.text() + &b.text();
+                if text.len() <= TEXT_MAX { Value::Text(text) } else { Value::Unknown("a long text".into()) }
+            }
+        }
+    }
+
+    fn text(&self) -> String {
+        match self {
+            Value::Text(text) => text.clone(),
+            Value::Number(number) => number.to_string(),
+            Value::List => String::new(),
+            Value::Unknown(what) => format!("{{{what}}}"),
+        }
+    }
+
+    fn is_on(&self) -> bool {
+        matches!(self, Value::Text(text) if text == "enable")
+    }
+}
+
+/// What encloses a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Block {
+    Server,
+    Socket(usize),
+    Other,
+}
+
+/// One running lighttpd.
+struct Instance {
+    directory: String,
+    home: Home,
+    values: BTreeMap<String, Value>,
+    server: Settings,
+    sockets: Vec<Socket>,
+}
+
+impl Instance {
+    fn read(reading: &mut Reading<'_>, main: &Arc<Text>, moved: &[&str]) {
+        let directory = main.directory().to_owned();
+        let (home, values) = (Home::new(&DIRECTORIES, moved), BTreeMap::new());
+        let (server, sockets) = (Settings::default(), Vec::new());
+        let mut instance = Instance { directory, home, values, server, sockets };
+        instance.file(reading, main, Block::Server);
+        sockets::open(reading, &instance.server, &instance.sockets, &main.whole());
+    }
+
+    fn file(&mut self, reading: &mut Reading<'_>, text: &Arc<Text>, outside: Block) {
+        let mut tokens = Tokens::of(text);
+        let mut blocks = vec![outside];
+        loop {
+            let block = blocks.last().copied().unwrap_or(Block::Other);
+            match tokens.next() {
+                Token::End => break,
+                Token::Sign("}") if blocks.len() > 1 => drop(blocks.pop()),
+                Token::Sign(";") => {}
+                Token::Condition(name) => blocks.extend(self.condition(reading, &mut tokens, text, &name)),
+                Token::Word(word) => match word.as_str() {
+                    "else" | "elseif" | "elsif" | "elif" | "if" => {
+                        if tokens.takes("{") {
+                            blocks.push(Block::Other);
+                        }
+                    }
+                    "global" if tokens.takes("{") => blocks.push(Block::Server),
+                    "include" | "include_shell" => {
+                        let place = text.place(tokens.line);
+                        let line = tokens.line;
+                        let value = self.expression(&mut tokens);
+                        self.include(reading, &word, value, text, line, &place, block);
+                    }
+                    _ => self.assign(reading, &mut tokens, text, &word, block),
+                },
+                Token::Template(what) => {
+                    let place = text.place(tokens.line);
+                    reading.unresolved(format!("what a template makes of {what:?}"), &place);
+                }
+                wrong => {
+                    let what = format!("unexpected {}; expected a statement", shown(&wrong));
+                    reading.trouble(&text.place(tokens.line), what);
+                }
+            }
+        }
+        if blocks.len() > 1 {
+            reading.trouble(&text.whole(), "the file ends within a block; expected \"}\"");
+        }
+    }
+
+    /// `$SERVER["socket"] == "address:port" {`: the block that begins.
+    fn condition(
+        &mut self,
+        reading: &mut Reading<'_>,
+        tokens: &mut Tokens<'_>,
+        text: &Arc<Text>,
+        name: &str,
+    ) -> Option<Block> {
+        let place = text.place(tokens.line);
+        let is_equal = matches!(tokens.peek(), Token::Sign("=="));
+        if !matches!(tokens.peek(), Token::Sign("{")) {
+            tokens.next();
+        }
+        let value = self.expression(tokens);
+        if !tokens.takes("{") {
+            reading.trouble(&place, format_args!("a condition on {name} without a block; expected \"{{\""));
+            return None;
+        }
+        if name != "SERVER.socket" || !is_equal {
+            // What is said for a part of a socket's requests is not said for the socket.
+            return Some(Block::Other);
+        }
+        match value {
+            Value::Text(word) if !word.contains("@@") && !word.contains("{{") && !word.contains('$') => {
+                self.sockets.push(Socket { word, place, settings: Settings::default() });
+                return Some(Block::Socket(self.sockets.len() - 1));
+            }
+            value => reading.unresolved(format!("the socket {:?}", value.text()), &place),
+        }
+        Some(Block::Other)
+    }
+
+    /// `value + value…`; lists are passed over.
+    fn expression(&mut self, tokens: &mut Tokens<'_>) -> Value {
+        let mut value = self.value(tokens);
+        while tokens.takes("+") {
+            let next = self.value(tokens);
+            value = value.plus(next);
+        }
+        value
+    }
+
+    fn value(&self, tokens: &mut Tokens<'_>) -> Value {
+        if matches!(tokens.peek(), Token::End | Token::Sign("{" | "}")) {
+            return Value::Unknown("no value".to_owned());
+        }
+        match tokens.next() {
+            Token::Text(text) => Value::Text(text),
+            Token::Sign("(") => match skip_list(tokens) {
+                true => Value::List,
+                false => Value::Unknown(OPEN_LIST.to_owned()),
+            },
+            Token::Template(what) => Value::Unknown(what),
+            Token::Word(word) => match word.parse() {
+                Ok(number) => Value::Number(number),
+                Err(_) => self.values.get(&key(&word)).cloned().unwrap_or(Value::Unknown(word)),
+            },
+            wrong => Value::Unknown(shown(&wrong)),
+        }
+    }
+
+    fn assign(
+        &mut self,
+        reading: &mut Reading<'_>,
+        tokens: &mut Tokens<'_>,
+        text: &Arc<Text>,
+        word: &str,
+        block: Block,
+    ) {
+        let (line, key) = (tokens.line, key(word));
+        let operator = match tokens.peek() {
+            Token::Sign(sign @ ("=" | "+=" | ":=")) => *sign,
+            _ => {
+                let what = format!("{word:?} is no statement; expected key = value");
+                return reading.trouble(&text.place(line), what);
+            }
+        };
+        tokens.next();
+        let mut value = self.expression(tokens);
+        if matches!(&value, Value::Unknown(what) if what == OPEN_LIST) {
+            reading.trouble(&text.place(line), OPEN_LIST);
+        }
+        if operator == "+="
+            && let Some(known) = self.values.get(&key)
+        {
+            value = known.clone().plus(value);
+        }
+        let place = text.place(line);
+        let settings = match block {
+            Block::Server => Some(&mut self.server),
+            Block::Socket(at) => self.sockets.get_mut(at).map(|socket| &mut socket.settings),
+            Block::Other => None,
+        };
+        if operator == "=" && block == Block::Server && self.values.contains_key(&key) {
+            reading.trouble(&place, format_args!("{key} is set before; lighttpd does not start"));
+        }
+        if let Some(settings) = settings {
+            set(settings, &key, &value, place);
+        }
+        if block == Block::Server || key.starts_with("var.") {
+            self.values.insert(key, value);
+        }
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "a statement, and where it stands")]
+    fn include(
+        &mut self,
+        reading: &mut Reading<'_>,
+        word: &str,
+        value: Value,
+        text: &Arc<Text>,
+        line: u32,
+        place: &Place,
+        block: Block,
+    ) {
+        let Value::Text(value) = value else {
+            return reading.unresolved(format!("the files of \"{word} {}\"", value.text()), place);
+        };
+        if word == "include" {
+            return self.include_all(reading, &value, text, line, block);
+        }
+        // Programs are not run. What these print is documented.
+        let mut words = value.split_whitespace();
+        let program = words.next().unwrap_or("");
+        match program.rsplit('/').next().unwrap_or("") {
+            "use-ipv6.pl" => {
+                let port = words.next().unwrap_or("80");
+                let ssl = (port == "443").then(|| (true, place.clone()));
+                let settings = Settings { ssl, ..Settings::default() };
+                self.sockets.push(Socket { word: format!("[::]:{port}"), place: place.clone(), settings });
+            }
+            "create-mime.conf.pl" | "create-mime.assign.pl" => {}
+            "include-conf-enabled.pl" => {
+                self.include_all(reading, "conf-enabled/*.conf", text, line, block);
+            }
+            "cat" => words.for_each(|path| self.include_all(reading, path, text, line, block)),
+            _ => reading.unresolved(format!("what {value:?} prints"), place),
+        }
+    }
+
+    /// Relative paths are seen from the main file's directory.
+    fn include_all(
+        &mut self,
+        reading: &mut Reading<'_>,
+        path: &str,
+        text: &Arc<Text>,
+        line: u32,
+        block: Block,
+    ) {
+        let path = self.home.find(reading, &join(&self.directory, path), &text.place(line));
+        for included in reading.include_all(text, line, &path, Absent::IsTrouble) {
+            self.file(reading, &included, block);
+        }
+    }
+}
+
+fn set(settings: &mut Settings, key: &str, value: &Value, place: Place) {
+    match key {
+        "server.port" => settings.port = Some((value.text(), place)),
+        "server.bind" => settings.bind = Some((value.text(), place)),
+        "server.use-ipv6" => settings.use_ipv6 = Some(value.is_on()),
+        "server.set-v6only" => settings.v6only = Some(value.is_on()),
+        "ssl.engine" => settings.ssl = Some((value.is_on(), place)),
+        _ => {}
+    }
+}
+
+/// A name without a dot is a variable's.
+fn key(word: &str) -> String {
+    if word.contains('.') { word.to_owned() } else { format!("var.{word}") }
+}
+
+fn shown(token: &Token) -> String {
+    match token {
+        Token::Word(text) | Token::Text(text) | Token::Condition(text) | Token::Template(text) => {
+            format!("{:?}", text.chars().take(80).collect::<String>())
+        }
+        Token::Sign(sign) => format!("{sign:?}"),
+        Token::End => "the end of the file".to_owned(),
+    }
+}
+
+const OPEN_LIST: &str = "a list without \")\"";
+
+/// Behind `(`: up to its `)`. Whether there is one.
+fn skip_list(tokens: &mut Tokens<'_>) -> bool {
+    let mut depth = 1_usize;
+    while depth > 0 {
+        match tokens.next() {
+            Token::Sign("(") => depth += 1,
+            Token::Sign(")") => depth -= 1,
+            Token::End => return false,
+            _ => {}
+        }
+    }
+    true
+}

@@ -1,0 +1,244 @@
+//! php-fpm: what its pools listen on.
+//! Source: "FastCGI Process Manager: Configuration" in the PHP manual; php-fpm(8).
+
+use super::Program;
+use super::relocated::Home;
+use crate::address;
+use crate::reading::{Absent, Reading};
+use crate::text::{Place, Text, join, parent};
+use crate::{Address, Listener};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+
+pub(super) const PROGRAM: Program = Program {
+    name: "php-fpm",
+    aliases: &[
+        "php",
+        "fpm",
+        "php-fpm7.0",
+        "php-fpm7.2",
+        "php-fpm7.3",
+        "php-fpm7.4",
+        "php-fpm8.0",
+        "php-fpm8.1",
+        "php-fpm8.2",
+        "php-fpm8.3",
+        "php-fpm8.4",
+        "php-fpm8.5",
+        "php7.4-fpm",
+        "php8.0-fpm",
+        "php8.1-fpm",
+        "php8.2-fpm",
+        "php8.3-fpm",
+        "php8.4-fpm",
+        "php8.5-fpm",
+    ],
+    processes: &[
+        "php-fpm",
+        "php-fpm7.0",
+        "php-fpm7.2",
+        "php-fpm7.3",
+        "php-fpm7.4",
+        "php-fpm8.0",
+        "php-fpm8.1",
+        "php-fpm8.2",
+        "php-fpm8.3",
+        "php-fpm8.4",
+        "php-fpm8.5",
+    ],
+    read,
+};
+
+/// Debian's, one for each version; RHEL's; upstream's; Remi's; the vendor's own.
+const USUAL: [&str; 8] = [
+    "/etc/php/*/fpm/php-fpm.conf",
+    "/etc/php-fpm.conf",
+    "/usr/local/etc/php-fpm.conf",
+    "/etc/opt/remi/*/php-fpm.conf",
+    "/opt/remi/*/root/etc/php-fpm.conf",
+    "/usr/local/httpsa/etc/php-fpm.conf",
+    "/usr/local/httpsa/conf/php-fpm.conf",
+    "/usr/local/httpsa/php/etc/php-fpm.conf",
+];
+
+fn read(reading: &mut Reading<'_>, mains: &[&str]) {
+    if mains.is_empty() {
+        for pattern in USUAL {
+            for path in reading.expand(pattern, &Place::file(pattern)) {
+                if let Some(text) = reading.open(&path) {
+                    Instance::read(reading, &text, &[]);
+                }
+            }
+        }
+    }
+    for main in mains {
+        match reading.open(main) {
+            Some(text) => Instance::read(reading, &text, &[text.directory()]),
+            None => reading.trouble(&Place::file(main), "php-fpm's main file was not read"),
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Pool {
+    begun: Option<Place>,
+    listen: Option<(String, Place)>,
+    allowed: Option<Place>,
+}
+
+/// One running php-fpm.
+#[derive(Debug)]
+struct Instance {
+    /// Relative paths are seen from the folder that PHP was built for.
+    prefix: String,
+    home: Home,
+    pools: BTreeMap<String, Pool>,
+    names: Vec<String>,
+    section: String,
+}
+
+impl Instance {
+    fn read(reading: &mut Reading<'_>, main: &Arc<Text>, moved: &[&str]) {
+        let prefix = prefix(main.path()).to_owned();
+        let (home, pools, names) = (Home::new(&[], moved), BTreeMap::new(), Vec::new());
+        let mut instance = Instance { prefix, home, pools, names, section: "global".to_owned() };
+        instance.file(reading, main);
+        if instance.names.is_empty() {
+            reading.trouble(&main.whole(), "no pool in these files; php-fpm does not start without one");
+        }
+        for name in &instance.names {
+            if let Some(pool) = instance.pools.get(name) {
+                pool.open(reading, name, &instance.prefix);
+            }
+        }
+    }
+
+    fn file(&mut self, reading: &mut Reading<'_>, text: &Arc<Text>) {
+        for (number, line) in text.lines() {
+            let line = line.trim();
+            if line.is_empty() || line.starts_with(';') {
+                continue;
+            }
+            if let Some((name, _)) = line.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+                self.begin(name.trim(), text, number);
+            } else if line.starts_with("{%") || line.starts_with("{{") {
+                let place = text.place(number);
+                reading.unresolved(format!("what a template makes of {:?}", place.said()), &place);
+            } else if let Some((key, value)) = line.split_once('=') {
+                self.entry(reading, &key.trim().to_ascii_lowercase(), value_of(value), text, number);
+            } else if line.starts_with('[') {
+                reading.trouble(&text.place(number), "a section without \"]\"");
+            }
+        }
+    }
+
+    fn begin(&mut self, name: &str, text: &Arc<Text>, number: u32) {
+        name.clone_into(&mut self.section);
+        if name.eq_ignore_ascii_case("global") {
+            "global".clone_into(&mut self.section);
+        } else if !self.pools.contains_key(name) {
+            self.names.push(name.to_owned());
+            let begun = Some(text.place(number));
+            self.pools.insert(name.to_owned(), Pool { begun, ..Pool::default() });
+        }
+    }
+
+    fn entry(&mut self, reading: &mut Reading<'_>, key: &str, value: &str, text: &Arc<Text>, number: u32) {
+        if key == "include" {
+            return self.include(reading, value, text, number);
+        }
+        // The last one counts, from whichever file.
+        if let Some(pool) = self.pools.get_mut(&self.section) {
+            match key {
+                "listen" => pool.listen = Some((value.to_owned(), text.place(number))),
+                "listen.allowed_clients" if !value.is_empty() => pool.allowed = Some(text.place(number)),
+                _ => {}
+            }
+        }
+    }
+
+    fn include(&mut self, reading: &mut Reading<'_>, value: &str, text: &Arc<Text>, number: u32) {
+        let place = text.place(number);
+        if value.contains("${") || value.contains("{{") {
+            return reading.unresolved(format!("the files of \"include={value}\""), &place);
+        }
+        let path = join(&self.prefix, value);
+        // Whatever the folder of an installation is: its pools are in a folder below it.
+        self.home.meant(parent(parent(&path)));
+        let path = self.home.find(reading, &path, &place);
+        // What is not there is a warning of php-fpm's, no more.
+        for included in reading.include_all(text, number, &path, Absent::IsFine) {
+            self.file(reading, &included);
+        }
+    }
+}
+
+/// The folder that a PHP at this place was built for.
+fn prefix(main: &str) -> &str {
+    let folders = ["/usr/local/httpsa", "/usr/local"];
+    let found =
+        folders.into_iter().find(|folder| main.strip_prefix(folder).is_some_and(|r| r.starts_with('/')));
+    let own_root = main.find("/root/").filter(|_| main.starts_with("/opt/remi/"));
+    found.or_else(|| main.get(..own_root? + "/root/usr".len())).unwrap_or("/usr")
+}
+
+/// A value without quotes and without the comment behind it.
+fn value_of(text: &str) -> &str {
+    let text = text.trim();
+    match text.chars().next() {
+        Some(quote @ ('"' | '\'')) => text.get(1..).and_then(|rest| rest.split(quote).next()).unwrap_or(""),
+        _ => text.split(';').next().unwrap_or("").trim_end(),
+    }
+}
+
+impl Pool {
+    /// `address:port`, a port, or a socket in the file system.
+    fn open(&self, reading: &mut Reading<'_>, name: &str, prefix: &str) {
+        let Some((value, place)) = &self.listen else {
+            if let Some(begun) = &self.begun {
+                reading.trouble(begun, format_args!("pool {name:?} has no listen"));
+            }
+            return;
+        };
+        let value = value.replace("$pool", name);
+        if value.contains(['$', '{', '<']) || value.contains("@@") {
+            return reading.unresolved(format!("the socket in \"listen = {value}\""), place);
+        }
+        if address::port(&value).is_some() {
+            return self.listen(reading, Address::Every, &value, place);
+        }
+        let Some((host, port)) = value.rsplit_once(':').filter(|_| !value.starts_with('/')) else {
+            return match value.bytes().all(|b| b.is_ascii_digit()) {
+                true => reading.trouble(place, format_args!("no port from 1 to 65535 in {value:?}")),
+                false => reading.unix(join(prefix, &value), place),
+            };
+        };
+        let address = match host.trim_matches(['[', ']']) {
+            // Without IPV6_V6ONLY.
+            "::" => Some(Address::Every),
+            // The resolver is asked for no name at all, and its first answer is a loopback.
+            "*" | "" => Some(Ipv6Addr::LOCALHOST.into()),
+            name => first(&reading.addresses(name, place)).map(Address::One),
+        };
+        if let Some(address) = address {
+            self.listen(reading, address, port, place);
+        }
+    }
+
+    fn listen(&self, reading: &mut Reading<'_>, address: Address, port: &str, place: &Place) {
+        let Some(port) = address::port(port) else {
+            return reading.unresolved(format!("the port {port:?}"), place);
+        };
+        let mut listener = Listener::tcp(address, port, "fastcgi").said(place);
+        if let Some(allowed) = &self.allowed {
+            listener = listener.said(allowed);
+        }
+        reading.listen(listener);
+    }
+}
+
+/// Of several addresses the resolver's first is taken: IPv6 stands before IPv4.
+fn first(all: &[IpAddr]) -> Option<IpAddr> {
+    all.iter().find(|ip| ip.is_ipv6()).or_else(|| all.first()).copied()
+}
