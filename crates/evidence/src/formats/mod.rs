@@ -2,6 +2,7 @@
 //! Not here: what any program means by them.
 
 pub mod erlang;
+pub mod lua;
 pub mod shell;
 pub mod sipscript;
 pub mod xml;

@@ -19,6 +19,7 @@ mod opensips;
 mod pgbouncer;
 mod php_fpm;
 mod postgresql;
+mod prosody;
 mod rabbitmq;
 mod redis;
 mod relocated;
@@ -62,6 +63,7 @@ pub const PROGRAMS: &[Program] = &[
     pgbouncer::PROGRAM,
     php_fpm::PROGRAM,
     postgresql::PROGRAM,
+    prosody::PROGRAM,
     rabbitmq::PROGRAM,
     redis::PROGRAM,
     redis::SENTINEL,

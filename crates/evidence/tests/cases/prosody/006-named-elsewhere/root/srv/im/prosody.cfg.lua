@@ -1,0 +1,2 @@
+VirtualHost "example.com"
+Include "/etc/prosody/conf.d/*.cfg.lua"

@@ -1,0 +1,3 @@
+VirtualHost "example.com"
+Include "prosody.cfg.lua"
+if x then
