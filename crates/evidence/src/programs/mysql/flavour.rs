@@ -2,7 +2,7 @@
 //! Source: MySQL's manual, "Server Option, System Variable, and Status Variable Reference" (8.0 and 5.7);
 //! MariaDB's "Server System Variables": a server does not start with a variable that it does not know.
 
-use super::options::Options;
+use super::options::{Options, Setting};
 use crate::reading::Reading;
 use crate::text::Place;
 
@@ -58,14 +58,26 @@ const MYSQL_BEGIN: &[&str] =
     &["group_replication_", "mysqlx", "pxc_", "replica_", "sha256_password_", "validate_password"];
 /// Variables that MySQL 8 does not know any more.
 const MYSQL_5: &[&str] = &[
+    "binlog_max_flush_queue_time",
+    "des_key_file",
     "ignore_builtin_innodb",
+    "ignore_db_dir",
+    "innodb_buffer_pool_populate",
+    "innodb_checksums",
+    "innodb_disable_sort_file_cache",
     "innodb_file_format",
     "innodb_file_format_check",
     "innodb_file_format_max",
     "innodb_large_prefix",
+    "innodb_locks_unsafe_for_binlog",
+    "innodb_stats_sample_pages",
     "innodb_support_xa",
+    "innodb_undo_logs",
     "internal_tmp_disk_storage_engine",
     "log_warnings",
+    "max_tmp_tables",
+    "multi_range_count",
+    "old_passwords",
     "query_cache_limit",
     "query_cache_min_res_unit",
     "query_cache_size",
@@ -74,8 +86,13 @@ const MYSQL_5: &[&str] = &[
     "secure_auth",
     "show_compatibility_56",
     "sync_frm",
+    "thread_concurrency",
     "tx_isolation",
+    "tx_read_only",
 ];
+
+/// An SQL mode that MySQL 8 does not know any more.
+const MODE_OF_5: &str = "NO_AUTO_CREATE_USER";
 
 /// Programs that only one of them installs; `mysqld` is a link to MariaDB's where that is installed.
 const PROGRAMS: &[(&str, Family)] = &[
@@ -88,7 +105,8 @@ const PROGRAMS: &[(&str, Family)] = &[
 
 impl Flavour {
     pub(super) fn of(reading: &Reading<'_>, options: &Options) -> Flavour {
-        let own = own_group(options).or_else(|| own_variable(options)).or_else(|| own_directory(options));
+        let own =
+            own_group(options).or_else(|| own_variable(reading, options)).or_else(|| own_directory(options));
         own.or_else(|| installed(reading)).unwrap_or_else(|| Flavour {
             family: Family::Maria,
             why: "nothing is said that only MySQL knows, so as MariaDB".to_owned(),
@@ -107,23 +125,26 @@ fn is_marias(group: &str) -> bool {
         || ["mariadb-", "mariadbd-", "mariadb.", "mariadbd."].iter().any(|begin| group.starts_with(begin))
 }
 
-fn own_variable(options: &Options) -> Option<Flavour> {
-    let is_servers = |group: &str| group == "server" || group.starts_with("mysqld");
-    let all = || options.settings.iter().filter(|setting| is_servers(&setting.group));
+fn own_variable(reading: &Reading<'_>, options: &Options) -> Option<Flavour> {
+    let all = || options.settings.iter().filter(|setting| super::is_servers(&setting.group));
     let is_own = |key: &str| {
         let key = unprefixed(key);
         MYSQL.contains(&key) || MYSQL_BEGIN.iter().any(|begin| key.starts_with(begin))
     };
     let tells = all().find(|setting| is_own(&setting.key))?;
-    let old = all().find(|setting| MYSQL_5.contains(&unprefixed(&setting.key)));
+    let is_old = |setting: &&Setting| {
+        MYSQL_5.contains(&unprefixed(&setting.key))
+            || (setting.key == "sql_mode" && setting.value().to_ascii_uppercase().contains(MODE_OF_5))
+    };
     let (key, place) = (&tells.key, &tells.place);
-    Some(match old {
-        Some(old) => Flavour {
-            family: Family::Mysql5,
-            why: format!("MySQL before 8, by {key} at {place} and {} at {}", old.key, old.place),
-        },
-        None => Flavour { family: Family::Mysql8, why: format!("MySQL 8, by {key} at {place}") },
-    })
+    let (family, why) = match (all().find(is_old), plugin_of_5(reading)) {
+        (Some(old), _) => {
+            (Family::Mysql5, format!("MySQL before 8, by {key} at {place} and {} at {}", old.key, old.place))
+        }
+        (None, Some(path)) => (Family::Mysql5, format!("MySQL before 8, by {key} at {place} and {path}")),
+        (None, None) => (Family::Mysql8, format!("MySQL 8, by {key} at {place}")),
+    };
+    Some(Flavour { family, why })
 }
 
 /// `skip_mysqlx` is about `mysqlx`.
@@ -147,8 +168,18 @@ fn own_directory(options: &Options) -> Option<Flavour> {
 
 fn installed(reading: &Reading<'_>) -> Option<Flavour> {
     let (path, family) = PROGRAMS.iter().find(|(path, _)| reading.mode(path).is_some())?;
-    let name = if *family == Family::Maria { "MariaDB" } else { "MySQL 8" };
-    Some(Flavour { family: *family, why: format!("{name}, by {path}") })
+    let (family, name, path) = match (family, plugin_of_5(reading)) {
+        (Family::Maria, _) => (Family::Maria, "MariaDB", *path),
+        (_, Some(plugin)) => (Family::Mysql5, "MySQL before 8", plugin),
+        (_, None) => (Family::Mysql8, "MySQL 8", *path),
+    };
+    Some(Flavour { family, why: format!("{name}, by {path}") })
+}
+
+/// X protocol was a plugin of its own before it became part of the server.
+fn plugin_of_5(reading: &Reading<'_>) -> Option<&'static str> {
+    let plugins = ["/usr/lib64/mysql/plugin/mysqlx.so", "/usr/lib/mysql/plugin/mysqlx.so"];
+    plugins.into_iter().find(|path| reading.mode(path).is_some())
 }
 
 /// Whether a server is installed.

@@ -56,8 +56,15 @@ fn usual(reading: &mut Reading<'_>) {
     }
 }
 
+/// `[mysqld]`, and those of a version, an instance or a number. `[mysqldump]` is a client's.
 fn is_servers(group: &str) -> bool {
-    group == "server" || group.starts_with("mysqld") || group.starts_with("mariadb")
+    let names = ["mariadbd", "mariadb", "mysqld", "server"];
+    let Some(rest) = names.into_iter().find_map(|name| group.strip_prefix(name)) else { return false };
+    let is_number = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
+    rest.is_empty()
+        || rest.starts_with(['@', '.'])
+        || is_number(rest)
+        || rest.strip_prefix('-').is_some_and(is_number)
 }
 
 /// `~/.my.cnf` of the user that the service runs as.

@@ -245,13 +245,24 @@ impl<'o> Server<'o> {
 /// Whether a server of that family reads the group; with the suffix of an instance, or none.
 fn is_read(group: &str, family: Family, suffix: &str) -> bool {
     let Some(name) = group.strip_suffix(suffix) else { return false };
-    let is_version =
-        |rest: &str| rest.strip_prefix('-').is_some_and(|v| v.starts_with(|c: char| c.is_ascii_digit()));
-    let marias = || {
-        matches!(name, "mariadb" | "mariadbd" | "client-server" | "galera")
-            || name.strip_prefix("mariadbd").or_else(|| name.strip_prefix("mariadb")).is_some_and(is_version)
+    let is_marias = family == Family::Maria;
+    let versions = |names: &[&str]| {
+        let rest = names.iter().find_map(|known| name.strip_prefix(known)?.strip_prefix('-'));
+        rest.is_some_and(|version| is_version(version, family))
     };
     matches!(name, "mysqld" | "server")
-        || name.strip_prefix("mysqld").is_some_and(is_version)
-        || (family == Family::Maria && marias())
+        || versions(&["mysqld"])
+        || (is_marias && matches!(name, "mariadb" | "mariadbd" | "client-server" | "galera"))
+        || (is_marias && versions(&["mariadbd", "mariadb"]))
+}
+
+/// `8.0`, `10.11`: only the first number is known of the server that reads them.
+fn is_version(text: &str, family: Family) -> bool {
+    let first = text.split('.').next().and_then(|number| number.parse::<u32>().ok());
+    text.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+        && first.is_some_and(|first| match family {
+            Family::Maria => first >= 10,
+            Family::Mysql8 => (8..10).contains(&first),
+            Family::Mysql5 => first == 5,
+        })
 }
