@@ -24,11 +24,15 @@ pub(super) fn open(reading: &mut Reading<'_>, server: &Server<'_>) {
     }
     // Without an address of a cluster nothing is joined, and nothing opened.
     let Some(cluster) = values.text("wsrep_cluster_address") else { return };
-    let mut said = vec![&cluster.place, on.map_or(&provider.place, |(_, setting)| &setting.place)];
     let options = Options(values.text("wsrep_provider_options"));
-    said.extend(options.0.map(|setting| &setting.place));
     let node = values.text("wsrep_node_address");
-    said.extend(node.map(|setting| &setting.place));
+    let listen = options.last("gmcast.listen_addr").unwrap_or("");
+    // These lines are not shown as they are: what looks like a URL may hold a password.
+    let mut said: Vec<Place> = Vec::new();
+    said.extend(options.0.map(|s| s.place.clone().saying(format!("wsrep_provider_options: {listen}"))));
+    said.extend(node.map(|setting| setting.place.clone()));
+    said.push(cluster.place.clone().saying("wsrep_cluster_address"));
+    said.push(on.map_or(&provider.place, |(_, setting)| &setting.place).clone());
     let galera = Galera { options, node: node.map(|setting| host_port(setting.value())), said };
     galera.group(reading);
     galera.transfers(reading);
@@ -56,7 +60,7 @@ impl<'o> Options<'o> {
 struct Galera<'o> {
     options: Options<'o>,
     node: Option<HostPort<'o>>,
-    said: Vec<&'o Place>,
+    said: Vec<Place>,
 }
 
 impl Galera<'_> {
@@ -79,10 +83,10 @@ impl Galera<'_> {
         }
     }
 
-    /// Of the listener itself, of the node's address, of the provider, or Galera's own.
+    /// Of the listener itself, of the provider, of the node's address, or Galera's own.
     fn port(&self, reading: &mut Reading<'_>, own: Option<&str>) -> Option<u16> {
         let node = self.node.and_then(|node| node.port).filter(|port| *port != "0");
-        match own.or(node).or(self.options.last("base_port")) {
+        match own.or(self.options.last("base_port")).or(node) {
             None => Some(PORT),
             Some(word) => self.known(reading, word),
         }
@@ -90,7 +94,7 @@ impl Galera<'_> {
 
     fn known(&self, reading: &mut Reading<'_>, word: &str) -> Option<u16> {
         let port = address::port(word);
-        if let (None, Some(place)) = (port, self.said.last()) {
+        if let (None, Some(place)) = (port, self.said.first()) {
             reading.unresolved(format!("the port {word:?} of Galera"), place);
         }
         port
@@ -101,11 +105,14 @@ impl Galera<'_> {
         if host.parse() == Ok(Ipv6Addr::UNSPECIFIED) {
             return vec![Address::Every];
         }
-        if matches!(host, "" | "*") {
+        if host.is_empty() {
             return vec![Ipv4Addr::UNSPECIFIED.into()];
         }
-        let Some(place) = self.said.last() else { return Vec::new() };
-        reading.addresses(host, place).into_iter().map(Address::One).collect()
+        let Some(place) = self.said.first() else { return Vec::new() };
+        // Of a name's addresses one is bound, that of IPv6 before that of IPv4.
+        let mut known = reading.addresses(host, place);
+        known.sort_by_key(IpAddr::is_ipv4);
+        known.into_iter().take(1).map(Address::One).collect()
     }
 
     /// A port that a node opens while it catches up with the others. Its address has to be said: Galera's
@@ -119,7 +126,7 @@ impl Galera<'_> {
             Some(word) => self.known(reading, word),
             None => first.checked_add(1),
         };
-        let (Some(port), Some(place)) = (port, self.said.last()) else { return };
+        let (Some(port), Some(place)) = (port, self.said.first()) else { return };
         let Some(host) = host else {
             let what = format!("the address of Galera's incremental transfers at port {port}");
             return reading.unresolved(what, place);
