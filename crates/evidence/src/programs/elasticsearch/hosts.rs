@@ -64,6 +64,8 @@ pub(super) fn addresses(reading: &mut Reading<'_>, word: &str, at: &Place) -> Ve
         Some(name) => self::special(reading, word, name, at),
         // Java's wildcard of IPv6 takes both families.
         None if word.parse() == Ok(Ipv6Addr::UNSPECIFIED) || word == "[::]" => return vec![Address::Every],
+        // Java reads the short form.
+        None if word == "0" => vec![Ipv4Addr::UNSPECIFIED.into()],
         None => reading.addresses(word, at),
     };
     found.into_iter().map(Address::One).collect()

@@ -200,6 +200,8 @@ impl<'o> Server<'o> {
                 Vec::new()
             }
             "*" => self.every(),
+            // As inet_aton(3) reads it.
+            "0" => vec![Ipv4Addr::UNSPECIFIED.into()],
             "::" if self.is_mysql() => vec![Address::Every],
             _ => self.resolved(reading.addresses(word, at)),
         }
