@@ -53,6 +53,7 @@ impl Text {
 
     /// A line as a place, with its words as they stand there.
     pub fn place(&self, line: u32) -> Place {
+        // The ends are known: looking for them again would make many places of one long line slow.
         let at = |line: u32| self.starts.get(line as usize).copied().unwrap_or(self.content.len());
         let said = self.content.get(at(line.saturating_sub(1))..at(line)).unwrap_or("");
         Place { path: self.path.clone(), line: Some(line), said: shown(said) }
@@ -117,7 +118,6 @@ impl fmt::Display for Place {
 
 /// As much of a line as is shown, in characters.
 const SHOWN_MAX: usize = 160;
-
 /// A line that may hold a password is not shown: what is printed ends in tickets and mails. However long it
 /// is, only its beginning is looked at, so that a file of one line is not gone through for each of its words.
 fn shown(line: &str) -> String {

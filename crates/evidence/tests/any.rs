@@ -123,3 +123,21 @@ fn deep_nesting_and_long_lines_end() {
         assert_bounded(&read_as(program.name, long.clone().into_bytes()));
     }
 }
+
+#[test]
+fn what_multiplies_ends() {
+    let lines = [
+        "[a](a,a)\n",
+        "[a](+,a,a)\nb += c\n",
+        ";--\n",
+        "<X-PRE-PROCESS cmd=\"set\" data=\"a=$${a}$${a}b\"/>$${a}\n",
+        "A=$A$A-\n",
+        "<param name=\"a\" value=\"b\"/>",
+    ];
+    for line in lines {
+        let repeated = format!("[a]\nb = c\n<profile><settings>\n{}", line.repeat(200_000 / line.len()));
+        for program in programs::PROGRAMS {
+            assert_bounded(&read_as(program.name, repeated.clone().into_bytes()));
+        }
+    }
+}

@@ -5,7 +5,9 @@ use crate::text::Text;
 use std::collections::HashMap;
 
 /// The largest value that is kept, in bytes: variables in variables multiply.
-const VALUE_BYTES_MAX: usize = 64 << 10;
+const VALUE_BYTES_MAX: usize = 8 << 10;
+/// All values of a file together; what stands behind is passed over.
+const BYTES_MAX: usize = 4 << 20;
 
 /// `KEY=value`, with quotes taken off and the variables of lines before put in. A variable that is not known
 /// stays as it is written, with its `$`.
@@ -26,7 +28,8 @@ pub fn assignments(text: &Text) -> Vec<Assignment> {
     let mut found = Vec::new();
     let mut known: HashMap<String, String> = HashMap::new();
     let mut lines = text.lines();
-    while let Some((line, content)) = lines.next() {
+    let mut bytes_left = BYTES_MAX;
+    while let Some((line, content)) = lines.next().filter(|_| bytes_left > 0) {
         let content = content.trim_start();
         let content = content.strip_prefix("export ").unwrap_or(content).trim_start();
         let Some((key, rest)) = content.split_once('=').filter(|(key, _)| is_name(key)) else { continue };
@@ -36,6 +39,7 @@ pub fn assignments(text: &Text) -> Vec<Assignment> {
             let Some((line, content)) = lines.next() else { break };
             value.take(content, line, &known);
         }
+        bytes_left = bytes_left.saturating_sub(value.text.len());
         let words = value.words();
         known.insert(key.to_owned(), value.text.clone());
         found.push(Assignment { key: key.to_owned(), value: value.text, words, line });
@@ -113,8 +117,8 @@ impl Value {
         let bare = after.split_at_checked(end).unwrap_or((after, ""));
         let (name, rest) = braced.filter(|(name, _)| is_name(name)).unwrap_or(bare);
         match known.get(name) {
-            Some(value) => self.text.push_str(value),
-            None => {
+            Some(value) if self.text.len() + value.len() <= VALUE_BYTES_MAX => self.text.push_str(value),
+            _ => {
                 self.text.push('$');
                 return after;
             }

@@ -8,10 +8,11 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// The largest line that variables may make, in bytes: they multiply.
-const LINE_BYTES_MAX: usize = 64 << 10;
+/// The largest line that variables may make, in bytes: they multiply. FreeSWITCH itself stops at twice the
+/// line's own length.
+const LINE_BYTES_MAX: usize = 4 << 10;
 /// All lines together.
-const BYTES_MAX: usize = 64 << 20;
+const BYTES_MAX: usize = 16 << 20;
 const LINES_MAX: usize = 2_000_000;
 
 /// One document made of all files, with where each of its lines comes from.
