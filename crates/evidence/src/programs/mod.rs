@@ -24,6 +24,7 @@ mod rabbitmq;
 mod redis;
 mod relocated;
 mod rtpengine;
+mod rtpproxy;
 mod ssh;
 mod voipnow;
 
@@ -68,6 +69,7 @@ pub const PROGRAMS: &[Program] = &[
     redis::PROGRAM,
     redis::SENTINEL,
     rtpengine::PROGRAM,
+    rtpproxy::PROGRAM,
     ssh::PROGRAM,
     voipnow::PROGRAM,
 ];
