@@ -26,6 +26,7 @@ mod relocated;
 mod rtpengine;
 mod rtpproxy;
 mod ssh;
+mod template;
 mod voipnow;
 
 use crate::found::Found;

@@ -125,6 +125,8 @@ impl Instance {
     fn file(&mut self, reading: &mut Reading<'_>, text: &Arc<Text>, outside: Block) {
         let mut tokens = Tokens::of(text);
         let mut blocks = vec![outside];
+        // One word of trouble a line is enough.
+        let mut wrong_line = 0;
         loop {
             let block = blocks.last().copied().unwrap_or(Block::Other);
             match tokens.next() {
@@ -145,13 +147,22 @@ impl Instance {
                         let value = self.expression(&mut tokens);
                         self.include(reading, &word, value, text, line, &place, block);
                     }
-                    _ => self.assign(reading, &mut tokens, text, &word, block),
+                    _ => {
+                        let is_statement = self.assign(reading, &mut tokens, text, &word, block);
+                        if !is_statement && tokens.line != wrong_line {
+                            wrong_line = tokens.line;
+                            let what = format!("{} is no statement; expected key = value", quoted(&word));
+                            reading.trouble(&text.place(wrong_line), what);
+                        }
+                    }
                 },
                 Token::Template(what) => {
                     let place = text.place(tokens.line);
                     reading.unresolved(format!("what a template makes of {what:?}"), &place);
                 }
+                _ if tokens.line == wrong_line => {}
                 wrong => {
+                    wrong_line = tokens.line;
                     let what = format!("unexpected {}; expected a statement", shown(&wrong));
                     reading.trouble(&text.place(tokens.line), what);
                 }
@@ -223,6 +234,7 @@ impl Instance {
         }
     }
 
+    /// `key = value`; whether it is one.
     fn assign(
         &mut self,
         reading: &mut Reading<'_>,
@@ -230,14 +242,11 @@ impl Instance {
         text: &Arc<Text>,
         word: &str,
         block: Block,
-    ) {
+    ) -> bool {
         let (line, key) = (tokens.line, key(word));
         let operator = match tokens.peek() {
             Token::Sign(sign @ ("=" | "+=" | ":=")) => *sign,
-            _ => {
-                let what = format!("{word:?} is no statement; expected key = value");
-                return reading.trouble(&text.place(line), what);
-            }
+            _ => return false,
         };
         tokens.next();
         let mut value = self.expression(tokens);
@@ -264,6 +273,7 @@ impl Instance {
         if block == Block::Server || key.starts_with("var.") {
             self.values.insert(key, value);
         }
+        true
     }
 
     #[allow(clippy::too_many_arguments, reason = "a statement, and where it stands")]
@@ -337,11 +347,15 @@ fn key(word: &str) -> String {
 fn shown(token: &Token) -> String {
     match token {
         Token::Word(text) | Token::Text(text) | Token::Condition(text) | Token::Template(text) => {
-            format!("{:?}", text.chars().take(80).collect::<String>())
+            quoted(text)
         }
         Token::Sign(sign) => format!("{sign:?}"),
         Token::End => "the end of the file".to_owned(),
     }
+}
+
+fn quoted(text: &str) -> String {
+    format!("{:?}", text.chars().take(80).collect::<String>())
 }
 
 const OPEN_LIST: &str = "a list without \")\"";

@@ -1,6 +1,7 @@
 //! lighttpd's tokens.
 //! Source: "Core:ConfigFile" in lighttpd's documentation.
 
+use crate::programs::template;
 use crate::text::Text;
 
 /// Bytes of a string that are kept.
@@ -86,7 +87,7 @@ impl<'a> Tokens<'a> {
 
     fn token(&mut self) -> Token {
         let Some(c) = self.rest.chars().next() else { return Token::End };
-        if let Some(length) = template_length(self.rest) {
+        if let Some(length) = template::length(self.rest) {
             let template = self.rest.get(..length).unwrap_or("").to_owned();
             self.advance(length);
             return Token::Template(template);
@@ -128,8 +129,7 @@ impl<'a> Tokens<'a> {
 
     /// `$SERVER["socket"]`.
     fn condition(&mut self) -> Token {
-        let near = self.rest.char_indices().nth(CONDITION_MAX).map_or(self.rest.len(), |(at, _)| at);
-        let near = self.rest.get(..near).unwrap_or("");
+        let near = self.rest.get(..self.rest.floor_char_boundary(CONDITION_MAX)).unwrap_or("");
         let line = near.split(['\n', '{', '=']).next().unwrap_or("");
         let apart = line.split_once('[').and_then(|(of, rest)| Some((of, rest.split_once(']')?.0)));
         let Some((of, what)) = apart else {
@@ -141,18 +141,4 @@ impl<'a> Tokens<'a> {
         self.advance(end);
         Token::Condition(name)
     }
-}
-
-/// The bytes of a template's value or statement, which ends in the same line and soon.
-fn template_length(text: &str) -> Option<usize> {
-    let close = if text.starts_with("{{") {
-        "}}"
-    } else if text.starts_with("{%") {
-        "%}"
-    } else {
-        return None;
-    };
-    let near = text.char_indices().nth(CONDITION_MAX).map_or(text.len(), |(at, _)| at);
-    let line = text.get(..near)?.split('\n').next()?;
-    line.find(close).map(|at| at + close.len())
 }

@@ -150,22 +150,31 @@ impl Instance {
     fn file(&mut self, reading: &mut Reading<'_>, text: &Arc<Text>, outside: Block) {
         let mut tokens = Tokens::of(text);
         let mut blocks = vec![outside];
+        // One word of trouble a line is enough.
+        let mut wrong_line = 0;
         while let Some(item) = tokens.next() {
             match item {
                 Item::Directive { words, line, opens } => {
                     let block = blocks.last().copied().unwrap_or(Block::Other);
                     if opens {
-                        blocks.push(self.begin(reading, block, &words, &text.place(line)));
+                        blocks.push(self.begin(reading, block, &words, text, line));
                     } else {
                         self.directive(reading, block, &words, text, line);
                     }
                 }
                 Item::Close(_) if blocks.len() > 1 => drop(blocks.pop()),
-                Item::Close(line) => reading.trouble(&text.place(line), "\"}\" closes nothing"),
+                Item::Close(line) | Item::Broken(line, _) if line == wrong_line => {}
+                Item::Close(line) => {
+                    wrong_line = line;
+                    reading.trouble(&text.place(line), "\"}\" closes nothing");
+                }
                 Item::Template(line, what) => {
                     reading.unresolved(format!("what a template makes of {what:?}"), &text.place(line));
                 }
-                Item::Broken(line, what) => reading.trouble(&text.place(line), what),
+                Item::Broken(line, what) => {
+                    wrong_line = line;
+                    reading.trouble(&text.place(line), what);
+                }
             }
         }
         if blocks.len() > 1 {
@@ -174,25 +183,33 @@ impl Instance {
         }
     }
 
-    fn begin(&mut self, reading: &mut Reading<'_>, block: Block, words: &[String], at: &Place) -> Block {
+    fn begin(
+        &mut self,
+        reading: &mut Reading<'_>,
+        block: Block,
+        words: &[String],
+        text: &Arc<Text>,
+        line: u32,
+    ) -> Block {
         let name = words.first().map_or("", String::as_str);
         match (block, name) {
             (Block::Main, "server") => {
+                let at = text.place(line);
                 if !self.is_fragment {
                     let what = "server outside http: read as a file that http includes";
-                    reading.trouble(at, what);
+                    reading.trouble(&at, what);
                 }
                 self.is_fragment = true;
                 self.server(Kind::Http, at)
             }
             (Block::Main, _) => Kind::of(name).map_or(Block::Other, Block::Service),
-            (Block::Service(kind), "server") => self.server(kind, at),
+            (Block::Service(kind), "server") => self.server(kind, text.place(line)),
             _ => Block::Other,
         }
     }
 
-    fn server(&mut self, kind: Kind, at: &Place) -> Block {
-        let (listens, place) = (Vec::new(), at.clone());
+    fn server(&mut self, kind: Kind, place: Place) -> Block {
+        let listens = Vec::new();
         self.servers.push(Server { kind, place, listens, is_silent: true, ssl: None, protocol: None });
         Block::Server(self.servers.len() - 1)
     }
@@ -212,14 +229,14 @@ impl Instance {
             ("include", _) => self.include(reading, block, value, text, line),
             ("ssl", Block::Service(kind)) if value == "on" => self.ssl.push((kind, text.place(line))),
             (_, Block::Server(at)) => {
-                let place = text.place(line);
                 let Some(server) = self.servers.get_mut(at) else { return };
                 match name.as_str() {
                     "listen" => {
+                        let place = text.place(line);
                         server.is_silent = false;
                         server.listens.extend(listen::parse(reading, server.kind, values, &place));
                     }
-                    "ssl" => server.ssl = Some((value == "on").then_some(place)),
+                    "ssl" => server.ssl = Some((value == "on").then(|| text.place(line))),
                     "protocol" => server.protocol = mail(value),
                     _ => {}
                 }

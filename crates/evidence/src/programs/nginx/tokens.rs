@@ -2,15 +2,13 @@
 //! Not here: what a directive means.
 //! Source: nginx's "Beginner's Guide" (structure of a configuration file); lua-nginx-module's documentation.
 
+use crate::programs::template;
 use crate::text::Text;
 
 /// Words of a directive that are kept: none that matters has more.
 const WORDS_MAX: usize = 64;
 /// Bytes of a word that are kept: nginx refuses longer ones.
 const WORD_MAX: usize = 4096;
-/// Characters of a template's value: a longer one is none.
-const TEMPLATE_MAX: usize = 200;
-
 /// What comes next in a file.
 #[derive(Debug)]
 pub(super) enum Item {
@@ -115,10 +113,8 @@ impl<'a> Tokens<'a> {
     fn skip_blank(&mut self) {
         loop {
             self.rest = self.rest.trim_start_matches([' ', '\t', '\r', '\n']);
-            if self.rest.starts_with("{#") {
-                // A comment of a template.
-                let end = self.rest.find("#}").map_or(self.rest.len(), |end| end + 2);
-                self.advance(end);
+            if let Some(length) = template::comment(self.rest) {
+                self.advance(length);
             } else if self.rest.starts_with('#') {
                 let end = self.rest.find('\n').unwrap_or(self.rest.len());
                 self.advance(end);
@@ -134,7 +130,7 @@ impl<'a> Tokens<'a> {
 
     /// `{{ name }}` and `{% if name %}` as one word: no nginx would take it, a template engine replaces it.
     fn template(&mut self) -> String {
-        let end = template_length(self.rest).unwrap_or(2);
+        let end = template::length(self.rest).unwrap_or(2);
         let word = self.rest.get(..end).unwrap_or("").to_owned();
         self.advance(end);
         // What touches it belongs to the word: `{{ host }}:80`.
@@ -168,7 +164,7 @@ impl<'a> Tokens<'a> {
         let (mut word, mut escaped, mut variable) = (String::new(), false, false);
         let mut at = 0;
         while let Some(c) = self.rest.get(at..).and_then(|rest| rest.chars().next()) {
-            let template = self.rest.get(at..).and_then(template_length).filter(|_| c == '{');
+            let template = self.rest.get(at..).and_then(template::length).filter(|_| c == '{');
             match c {
                 _ if escaped => unescape(&mut word, c),
                 ' ' | '\t' | '\r' | '\n' | ';' => break,
@@ -248,17 +244,6 @@ impl<'a> Tokens<'a> {
         }
         self.rest = "";
     }
-}
-
-/// The bytes of `{{ … }}` or `{% … %}` at the beginning of a text, where it ends in the same line and soon.
-fn template_length(text: &str) -> Option<usize> {
-    let close = if text.starts_with("{{") { "}}" } else { "%}" };
-    if !text.starts_with("{{") && !text.starts_with("{%") {
-        return None;
-    }
-    let near = text.char_indices().nth(TEMPLATE_MAX).map_or(text.len(), |(at, _)| at);
-    let line = text.get(..near)?.split('\n').next()?;
-    line.find(close).map(|at| at + close.len())
 }
 
 /// What closes `[[` or `[==[`.
