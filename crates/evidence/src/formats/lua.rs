@@ -10,6 +10,8 @@ const DEPTH_MAX: usize = 64;
 const TOKENS_MAX: usize = 1_000_000;
 /// Values that names bring in, counted with all that is in them: tables of tables of a name would multiply.
 const COPIES_MAX: usize = 100_000;
+/// Bytes of a template's directive.
+const TEMPLATE_MAX: usize = 200;
 /// Bytes of a string that is put together.
 const TEXT_MAX: usize = 64 << 10;
 
@@ -158,7 +160,10 @@ fn template(rest: &str) -> Option<(Word, usize)> {
         Some(inside) => (inside, "%}"),
         None => (rest.strip_prefix("{{")?, "}}"),
     };
-    let end = inside.lines().next()?.find(closer)?;
+    // No directive is longer, and every opener looks for its closer.
+    let near = inside.bytes().take(TEMPLATE_MAX).position(|b| b == b'\n').unwrap_or(TEMPLATE_MAX);
+    let near = inside.as_bytes().get(..near).unwrap_or(inside.as_bytes());
+    let end = near.windows(2).position(|two| two == closer.as_bytes())?;
     let said = inside.get(..end)?.trim_matches(['-', ' ', '\t']);
     let is_table = closer == "}}"
         && !said.starts_with(['$', '.'])

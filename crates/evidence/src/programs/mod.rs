@@ -1,6 +1,7 @@
 //! The programs whose configuration is read, each in a module of its own, as the program itself reads it.
 //! Not here: what is shared between them ([`crate::reading`], [`crate::formats`]).
 
+mod activemq;
 mod asterisk;
 mod beside;
 mod ejabberd;
@@ -15,6 +16,7 @@ mod memcached;
 mod mysql;
 mod nfs;
 mod nginx;
+mod openfire;
 mod opensips;
 mod pgbouncer;
 mod php_fpm;
@@ -49,6 +51,7 @@ pub struct Program {
 
 /// All of them.
 pub const PROGRAMS: &[Program] = &[
+    activemq::PROGRAM,
     asterisk::PROGRAM,
     ejabberd::PROGRAM,
     elasticsearch::PROGRAM,
@@ -61,6 +64,7 @@ pub const PROGRAMS: &[Program] = &[
     mysql::PROGRAM,
     nfs::PROGRAM,
     nginx::PROGRAM,
+    openfire::PROGRAM,
     opensips::PROGRAM,
     pgbouncer::PROGRAM,
     php_fpm::PROGRAM,
