@@ -160,6 +160,9 @@ fn template(rest: &str) -> Option<(Word, usize)> {
         Some(inside) => (inside, "%}"),
         None => (rest.strip_prefix("{{")?, "}}"),
     };
+    if inside.starts_with('{') {
+        return None;
+    }
     // No directive is longer, and every opener looks for its closer.
     let near = inside.bytes().take(TEMPLATE_MAX).position(|b| b == b'\n').unwrap_or(TEMPLATE_MAX);
     let near = inside.as_bytes().get(..near).unwrap_or(inside.as_bytes());
