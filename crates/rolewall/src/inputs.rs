@@ -33,8 +33,8 @@ pub(crate) struct Inputs {
 /// How much of the host is looked at: the sockets of every protocol cost some milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Look<'a> {
-    /// What the plan needs: the files of roles' programs, where ssh listens, and every socket where there is
-    /// no inventory.
+    /// What the plan needs: the files of roles' programs; every socket where they say something, or where
+    /// there is no inventory; else where ssh listens.
     AsNeeded,
     /// Everything; and main files that are not at their usual places.
     AtAll(&'a [NamedFile]),
@@ -58,9 +58,10 @@ impl Inputs {
         };
         refuse_sql(&settings)?;
         let names = host.names()?;
-        let (sockets, unix) = listening(host, look, !inventory.nodes.is_empty())?;
         let facts = host.facts(names.hostname.clone());
         let found = read_files(host, &facts, look, &catalogue)?;
+        let is_told = !inventory.nodes.is_empty() && found.endpoints.is_empty();
+        let (sockets, unix) = listening(host, look, is_told)?;
         let observed = observe(&catalogue, &found, sockets.as_deref());
         let is_live = host.is_live;
         Ok(Inputs { catalogue, inventory, settings, names, facts, found, observed, unix, is_live })
@@ -123,11 +124,11 @@ impl Inputs {
 fn listening(
     host: &Host,
     look: Look<'_>,
-    has_inventory: bool,
+    is_told: bool,
 ) -> Result<(Option<Vec<Listening>>, Vec<UnixListening>), Failure> {
     match look {
         _ if !host.is_live => Ok((None, Vec::new())),
-        Look::AsNeeded if has_inventory => Ok((Some(sockets::listening_tcp()?), Vec::new())),
+        Look::AsNeeded if is_told => Ok((Some(sockets::listening_tcp()?), Vec::new())),
         Look::AsNeeded | Look::AtAll(_) => {
             let (sockets, unix) = sockets::listening()?;
             Ok((Some(sockets), unix))

@@ -10,7 +10,9 @@
 //! - Of several configured ports those count that the role knows, so that a further site of a web server is
 //!   not opened because it is there; where the role knows none of them, the service has moved, and all count.
 //! - Where a program's files were understood in part only, its role's defaults count beside what they say.
-//! - Sockets add no port. They confirm, or contradict. The ssh server is the exception: sites move it, and a
+//! - Sockets add no port that the role does not know. They confirm, or contradict; and where one of a role's
+//!   processes listens on a port that the role itself names, that counts beside what files say, since not
+//!   every program's files are read. The ssh server is the exception: sites move it, and a
 //!   firewall that shuts it locks its operator out, so that its ports are those of its file and its sockets.
 
 mod conflicts;
@@ -79,6 +81,7 @@ pub fn observe(catalogue: &Catalogue, found: &Found, sockets: Option<&[Listening
     let endpoints = pair::pair(catalogue, &found.endpoints, listening.as_deref());
     let mut observed = Observed { is_live: sockets.is_some(), ..Observed::default() };
     observed.configured = ports::configured(catalogue, &endpoints, &half_read(found));
+    ports::add_heard(&mut observed.configured, &endpoints);
     observed.told = ports::told(catalogue, &found.peers);
     for observation in endpoints.iter().filter(|o| o.is_reachable()) {
         observed.take_ssh(observation);

@@ -58,6 +58,18 @@ fn chosen(service: &Service, observations: &[&Observation]) -> Configured {
     result
 }
 
+/// Sockets of a role's processes on ports that the role names, beside what files say of the service.
+pub(super) fn add_heard(configured: &mut BTreeMap<Key, Configured>, endpoints: &[Observation]) {
+    for observation in endpoints.iter().filter(|o| !o.is_configured && o.is_reachable()) {
+        for key in &observation.serves {
+            if let Some(configured) = configured.get_mut(key) {
+                add(&mut configured.ports, PortRange::of(&observation.endpoint));
+                configured.evidence.extend(observation.endpoint.evidence.iter().cloned());
+            }
+        }
+    }
+}
+
 fn add(ports: &mut Vec<PortRange>, range: PortRange) {
     if !ports.contains(&range) {
         ports.push(range);
