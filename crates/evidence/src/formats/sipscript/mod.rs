@@ -15,7 +15,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// Bytes of definitions that words are replaced by. Kamailio itself has no bound, and hangs.
-const EXPANDED_MAX: usize = 16 << 20;
+const EXPANDED_MAX: usize = 1 << 20;
+/// Files that one script may name. Real ones name fewer than a hundred.
+const INCLUDED_MAX: usize = 5_000;
 /// Definitions within each other's values.
 const WITHIN_MAX: usize = 64;
 
@@ -100,6 +102,7 @@ pub struct Script {
     defines: Defines,
     conditions: Conditions,
     expanded: usize,
+    included: usize,
     /// The last place that was asked for: lines can be long, and hold thousands of tokens.
     last: Option<(Arc<Text>, u32, Place)>,
 }
@@ -110,7 +113,7 @@ impl Script {
         let frames = vec![Frame { file: main.clone(), value: None, at: 0 }];
         let (defines, conditions) = (Defines::default(), Conditions::default());
         let (ahead, main) = (VecDeque::new(), main.clone());
-        Script { dialect, main, frames, ahead, defines, conditions, expanded: 0, last: None }
+        Script { dialect, main, frames, ahead, defines, conditions, expanded: 0, included: 0, last: None }
     }
 
     /// The next token; none at the end.
@@ -305,6 +308,11 @@ impl Script {
         let name: &str = rest.split_whitespace().next().unwrap_or("");
         self.advance(blanks + name.len());
         let place = self.place_at(&frame.file, frame.line());
+        self.included += 1;
+        if self.included > INCLUDED_MAX {
+            return reading
+                .trouble(&place, format_args!("not read: more than {INCLUDED_MAX} files are named"));
+        }
         let quoted = name.strip_prefix('"').and_then(|n| n.strip_suffix('"')).filter(|n| !n.is_empty());
         let Some(quoted) = quoted else {
             return reading.trouble(&place, "not included: expected a file name in double quotes");
@@ -413,7 +421,7 @@ fn word(rest: &str) -> usize {
 fn ipv6(rest: &str) -> usize {
     let run = rest.bytes().take(40).take_while(|b| b.is_ascii_hexdigit() || *b == b':').count();
     let may_be = rest.get(..run).is_some_and(|run| run.contains("::") || run.matches(':').count() >= 7);
-    if !may_be {
+    if !may_be || rest.starts_with(":::") {
         return 0;
     }
     let is_address =
