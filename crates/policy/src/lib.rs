@@ -14,6 +14,7 @@ pub mod sample;
 pub mod settings;
 
 pub use catalogue::{Catalogue, Client, Limit, Need, Network, PublicReach, Role, RoleName, Service, Who};
+pub use catalogue::{Encrypted, Promise, Speaks};
 pub use inventory::{Cluster, Inventory, Node, NodeName};
 pub use observed::{Observed, observe};
 pub use plan::Plan;

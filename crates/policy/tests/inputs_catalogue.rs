@@ -2,7 +2,7 @@
 //! Not here: the format of role files (golden inputs).
 
 use rolewall_policy::catalogue::{NODE, Status};
-use rolewall_policy::{Catalogue, Client, Network, PublicReach, Role, Service, Who};
+use rolewall_policy::{Catalogue, Client, Encrypted, Network, PublicReach, Role, Service, Speaks, Who};
 use std::collections::BTreeSet;
 
 /// The six roles of the product that use its stores.
@@ -84,6 +84,36 @@ fn storage_and_worker_are_never_on_the_public_network() {
         let mut clients = role.services.iter().flat_map(|s| &s.clients);
         assert!(clients.all(|client| client.network == Network::Private), "{name}");
     }
+}
+
+#[test]
+fn services_promise_what_the_vendor_s_page_says_of_their_roles() {
+    use Encrypted::{Always, No, Optional};
+    let catalogue = Catalogue::built_in();
+    let promised = |name: &str| service(&catalogue, name).promise.clone().expect(name);
+    for (name, speaks, encrypted, authenticated) in [
+        ("web", Speaks::Https, Always, true),
+        ("controller", Speaks::Https, Always, false),
+        ("sip", Speaks::Sip, No, true),
+        ("sip-tls", Speaks::Sips, Always, true),
+        ("pbx-sip", Speaks::Sip, No, true),
+        ("xmpp-client", Speaks::Xmpp, Optional, true),
+        ("xmpp-server", Speaks::XmppServer, Optional, true),
+        ("amqp", Speaks::Amqp, No, true),
+        ("mysql", Speaks::Mysql, No, true),
+        ("hubring", Speaks::Redis, No, true),
+        ("search", Speaks::Elasticsearch, No, true),
+    ] {
+        let promise = promised(name);
+        assert_eq!(
+            (promise.speaks, promise.encrypted, promise.authenticated),
+            (speaks, encrypted, authenticated)
+        );
+        assert!(promise.source.contains("https://wiki.4psa.com/display/VNDOCS30/Network+Security"), "{name}");
+    }
+    let excepted =
+        catalogue.services().filter(|(_, s)| s.promise.as_ref().is_some_and(|p| p.except.is_some()));
+    assert_eq!(excepted.map(|(_, s)| s.name.as_str()).collect::<Vec<_>>(), ["hubring"]);
 }
 
 #[test]

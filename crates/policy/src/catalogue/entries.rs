@@ -7,7 +7,7 @@ use crate::read::{Span, Table, Value, nearest, quote};
 use crate::{PortRange, Proto};
 use rolewall_evidence::programs;
 
-const SERVICE_KEYS: [&str; 11] = [
+const SERVICE_KEYS: [&str; 12] = [
     "name",
     "ports",
     "also",
@@ -19,6 +19,7 @@ const SERVICE_KEYS: [&str; 11] = [
     "source",
     "limit",
     "client",
+    "promise",
 ];
 const CLIENT_KEYS: [&str; 5] = ["who", "network", "purpose", "status", "source"];
 const NEED_KEYS: [&str; 6] = ["name", "ports", "to", "purpose", "status", "source"];
@@ -39,6 +40,7 @@ impl Parsing<'_, '_, '_> {
         let (mut name, mut ports, mut also, mut processes) = (None, Vec::new(), Vec::new(), Vec::new());
         let (mut media, mut limit, mut clients) = (false, None, Vec::new());
         let mut evidence = Vec::new();
+        let mut promise = None;
         for (key, value) in *table {
             match &**key.get_ref() {
                 "name" => name = self.name(value),
@@ -48,6 +50,7 @@ impl Parsing<'_, '_, '_> {
                 "evidence" => evidence = self.evidence(value),
                 "media" => media = self.reader.boolean(value, "media = true").unwrap_or(false),
                 "limit" => limit = self.limit(value),
+                "promise" => promise = self.promise(value),
                 "client" => clients = self.each(value, "[[service.client]]"),
                 "purpose" | "status" | "source" => {}
                 _ => self.reader.unknown(key, "[[service]]", &SERVICE_KEYS),
@@ -56,6 +59,9 @@ impl Parsing<'_, '_, '_> {
         self.required(table, &["name", "ports", "purpose", "status", "source"], at, "[[service]]");
         let origin = self.origin(table);
         self.media_is_udp(table, media, &ports);
+        if let Some(promise) = &promise {
+            self.plain_is_ours(table.get("promise"), promise, &[&ports[..], &also[..]].concat());
+        }
         let mut read = Vec::with_capacity(clients.len());
         for (position, client) in clients.iter().enumerate() {
             let place = Referrer::Client { service: index, client: position };
@@ -64,8 +70,18 @@ impl Parsing<'_, '_, '_> {
         self.repeated_clients(&read);
         let (name, span) = name?;
         let clients = read.into_iter().map(|(client, _)| client).collect();
-        let service =
-            Service { name, ports, also, processes, evidence, media, clients, limit, origin: origin? };
+        let service = Service {
+            name,
+            ports,
+            also,
+            processes,
+            evidence,
+            media,
+            clients,
+            limit,
+            promise,
+            origin: origin?,
+        };
         Some((service, span))
     }
 

@@ -23,6 +23,16 @@
 //! source    = "the page that says so, or the reason to assume it"
 //! limit     = { new_per_second = 20, burst = 40, reason = "why these figures" }    # optional
 //!
+//!   [service.promise]             # optional: what audit holds its answers against
+//!   speaks        = "https"       # amqp, elasticsearch, http, https, memcache, mysql, postgresql, redis, sip,
+//!                                 # sips, xmpp or xmpp-server
+//!   encrypted     = "always"      # or "optional": TLS is on offer; or "no": nothing is promised
+//!   authenticated = true          # nothing is done for who has no credentials
+//!   except        = "…"           # what the source says works without them all the same; optional
+//!   plain         = ["tcp/80"]    # ports of clear text all the same, to lead to HTTPS; optional
+//!   status        = "documented"
+//!   source        = "…"
+//!
 //!   [[service.client]]            # none: nobody may use it
 //!   who     = "public"            # or "admin", "trunks", "every-node", "peers", "role:NAME"
 //!   network = "public"            # or "private"
@@ -49,6 +59,9 @@ mod check;
 mod entries;
 mod merge;
 mod parse;
+mod promise;
+
+pub use promise::{Encrypted, Promise, Speaks};
 
 use crate::PortRange;
 use std::borrow::Borrow;
@@ -92,6 +105,12 @@ impl Catalogue {
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let aliases = self.roles.values().flat_map(|role| role.aliases.iter().map(String::as_str));
         self.roles.keys().map(|name| name.0.as_str()).chain(aliases)
+    }
+
+    /// The name of a role or service that a mistyped one is nearest to.
+    pub fn nearest(&self, word: &str) -> Option<&str> {
+        let services = self.services().map(|(_, service)| service.name.as_str());
+        crate::read::nearest(word, self.names().chain(services))
     }
 
     /// Every service with its role, by the role's name.
@@ -149,6 +168,8 @@ pub struct Service {
     pub clients: Vec<Client>,
     /// Limit on new flows by source address.
     pub limit: Option<Limit>,
+    /// What it promises whoever asks; none where nothing can be said.
+    pub promise: Option<Promise>,
     /// What it is for, and who says so.
     pub origin: Origin,
 }

@@ -183,9 +183,15 @@ impl Parsing<'_, '_, '_> {
     /// What a table rests on; none where something of it is not there or is wrong.
     pub(super) fn origin(&mut self, table: &Table<'_>) -> Option<Origin> {
         let purpose = table.get("purpose").and_then(|v| self.text(v, "purpose = \"what it is for\""));
+        let (status, source) = self.founded(table);
+        Some(Origin { purpose: purpose?, status: status?, source: source? })
+    }
+
+    /// How well a table is founded, and on what.
+    pub(super) fn founded(&mut self, table: &Table<'_>) -> (Option<Status>, Option<String>) {
         let status = table.get("status").and_then(|v| self.reader.choice(v, &STATUSES));
         let source = table.get("source").and_then(|v| self.text(v, "source = \"https://…\""));
-        Some(Origin { purpose: purpose?, status: status?, source: source? })
+        (status, source)
     }
 }
 
@@ -215,6 +221,9 @@ fn key_example(key: &str) -> &'static str {
         "to" => "to = \"public\"",
         "new_per_second" => "new_per_second = 20",
         "burst" => "burst = 40",
+        "speaks" => "speaks = \"https\"",
+        "encrypted" => "encrypted = \"no\"",
+        "authenticated" => "authenticated = true",
         _ => "reason = \"why these figures\"",
     }
 }

@@ -2,7 +2,7 @@
 //! Not here: what was wrong; problems print themselves.
 
 use rolewall_policy::problem::Note;
-use rolewall_policy::{Catalogue, Inventory, Node, Role, Settings};
+use rolewall_policy::{Catalogue, Inventory, Node, Promise, Role, Settings};
 use std::fmt::Display;
 
 /// The roles that differ from the project's own.
@@ -17,6 +17,15 @@ fn role(role: &Role) -> String {
     for service in services {
         let ports = list(&service.ports);
         lines += &format!("  service {} {ports} media {}\n", service.name, service.media);
+        if let Some(Promise { speaks, encrypted, authenticated, except, plain, status, source }) =
+            &service.promise
+        {
+            let plain = list(plain);
+            lines += &format!(
+                "    promises {speaks:?} encrypted {encrypted:?} authenticated {authenticated} except {except:?} \
+                 plain {plain} {status:?}: {source}\n"
+            );
+        }
         for client in &service.clients {
             lines += &format!("    {:?} {:?}: {}\n", client.who, client.network, client.origin.purpose);
         }
