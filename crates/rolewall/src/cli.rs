@@ -8,7 +8,7 @@ use std::time::Duration;
 /// What each exit code says; those of failures are [`crate::failure::Kind`]'s.
 pub(crate) const EXIT_CODES: [(u8, &str); 7] = [
     (0, "done"),
-    (1, "a difference was found"),
+    (1, "a difference or a finding was found"),
     (2, "the input is not usable"),
     (3, "something of this host is in the way"),
     (4, "the kernel refused"),
@@ -79,6 +79,12 @@ pub(crate) enum Command {
     Status,
     /// Say what becomes of a flow, by which rules, and why
     Explain(ExplainArgs),
+    /// Ask each endpoint what its role promises of it: TLS, STARTTLS, credentials
+    ///
+    /// Asks over TCP connections from this host: its own endpoints, and those of other nodes that the plan
+    /// lets it reach, at most 512 of them and for a minute. Every question is read-only. Logins are tried
+    /// without credentials; a server that refuses one writes a line to its log.
+    Audit(AuditArgs),
     /// Take our table away and keep it away, also after a reboot
     Disable,
     /// Bring the last confirmed revision back
@@ -211,6 +217,31 @@ pub(crate) enum Expected {
     Reject,
 }
 
+/// `rolewall audit`
+#[derive(Debug, Args)]
+pub(crate) struct AuditArgs {
+    /// Ask this host's endpoints alone
+    #[arg(long)]
+    pub(crate) this_host: bool,
+    /// Ask the services of a role, or one service; may be given several times
+    #[arg(long, value_name = "ROLE|SERVICE")]
+    pub(crate) only: Vec<String>,
+    /// How long each connection may take, in seconds
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 3,
+        value_parser = clap::value_parser!(u64).range(1..=30)
+    )]
+    pub(crate) timeout: u64,
+    /// The name by which clients call the cluster, for TLS, HTTP and XMPP
+    #[arg(long, value_name = "NAME", value_parser = domain)]
+    pub(crate) domain: Option<String>,
+    /// Log in with credentials that products are shipped with, too (the queue's guest)
+    #[arg(long)]
+    pub(crate) try_defaults: bool,
+}
+
 /// `rolewall node`
 #[derive(Debug, Subcommand)]
 pub(crate) enum NodeCommand {
@@ -254,6 +285,16 @@ pub(crate) struct InitArgs {
     /// Print the files instead of writing them
     #[arg(long)]
     pub(crate) print: bool,
+}
+
+/// A name as DNS has it: it goes into a request as it is.
+fn domain(text: &str) -> Result<String, String> {
+    const BYTES_MAX: usize = 253;
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    if text.is_empty() || text.len() > BYTES_MAX || !text.chars().all(is_name) {
+        return Err("expected letters, digits, dots and dashes, such as im.example.net".into());
+    }
+    Ok(text.to_owned())
 }
 
 /// A time with its unit: 90s, 10m, 1h.

@@ -96,7 +96,7 @@ pub(crate) fn file_failure(doing: &str, path: &Path, error: &io::Error) -> Failu
 }
 
 /// What the system said, without the number that Rust puts behind it.
-fn in_words(error: &io::Error) -> String {
+pub(crate) fn in_words(error: &io::Error) -> String {
     let text = error.to_string();
     match text.rfind(" (os error ") {
         Some(end) if error.raw_os_error().is_some() => text[..end].to_owned(),

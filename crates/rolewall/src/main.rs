@@ -20,8 +20,8 @@ use clap::{CommandFactory, Parser};
 use cli::{Cli, Command, NodeCommand, PlanFormat};
 use commands::confirm::SameSession;
 use commands::{
-    apply, confirm, detect, diff, drill, explain, init, json, node, plan, print, revert, status, switch,
-    voipnow_firewall,
+    apply, audit, confirm, detect, diff, drill, explain, init, json, node, plan, print, revert, status,
+    switch, voipnow_firewall,
 };
 use failure::Failure;
 use host::Host;
@@ -79,6 +79,7 @@ fn dispatch(host: &Host, cli: Cli) -> Result<u8, Failure> {
             let as_json = as_json && arguments.format != PlanFormat::Nft;
             print!("{}", plan::plan(host, &arguments, as_json)?);
         }
+        Command::Audit(arguments) => return audit::audit(host, &arguments, as_json),
         Command::Diff => return diff::diff(host, as_json),
         Command::Apply(arguments) => {
             let applied = apply::apply(host, &arguments)?;

@@ -2,6 +2,7 @@
 //! Not here: the parser's definitions ([`crate::cli`]).
 
 pub(crate) mod apply;
+pub(crate) mod audit;
 pub(crate) mod confirm;
 pub(crate) mod detect;
 pub(crate) mod diff;
