@@ -3,13 +3,17 @@
 
 #[cfg(test)]
 mod alike;
+mod beside;
 mod distinct;
 mod nodes;
 mod parse;
 mod plain;
+pub mod rows;
 mod seen;
+mod words;
 
-pub use parse::parse;
+pub use parse::{parse, parse_beside};
+pub use rows::Rows;
 
 use crate::problem::Note;
 use crate::{Place, PortRange, RoleName};

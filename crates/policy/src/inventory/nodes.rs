@@ -1,13 +1,14 @@
 //! `[[node]]` tables.
 //! Not here: files and the `[cluster]` table.
 
-use super::parse::NAME_RULE;
+use super::beside::{Addition, Registered};
 use super::plain::Plain;
 use super::seen::{Key, Seen};
+use super::words::{self, NAME_RULE};
 use super::{Node, NodeName};
 use crate::catalogue::{NODE, PublicReach};
 use crate::problem::Text;
-use crate::read::{Piece, Reader, Span, Table, Value, node_address, quote};
+use crate::read::{Piece, Reader, Span, Table, Value, node_address};
 use crate::{Catalogue, PortRange, Role, RoleName};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -31,13 +32,15 @@ pub(super) enum Pass {
 
 /// All nodes of all files.
 pub(super) struct Nodes<'p, 't> {
-    texts: &'p [Text<'t>],
-    catalogue: &'p Catalogue,
+    pub(super) texts: &'p [Text<'t>],
+    pub(super) catalogue: &'p Catalogue,
+    /// Whether and which nodes are registered elsewhere: what stands here only adds to them.
+    pub(super) registered: Registered<'p>,
     /// For nodes that need no tree; none where all are to be looked at closely.
     plain: Option<Plain<'p>>,
     /// What the others have.
     seen: Seen,
-    found: Found,
+    pub(super) found: Found,
 }
 
 /// What was read.
@@ -46,6 +49,8 @@ pub(super) struct Found {
     pub(super) nodes: Vec<Node>,
     /// With those that are wrong.
     pub(super) count: usize,
+    /// What is added to nodes that are registered elsewhere.
+    pub(super) additions: Vec<Addition>,
 }
 
 /// A node's keys, before they are looked at together.
@@ -70,7 +75,24 @@ struct Addresses {
 impl<'p, 't> Nodes<'p, 't> {
     pub(super) fn new(texts: &'p [Text<'t>], catalogue: &'p Catalogue, pass: Pass) -> Nodes<'p, 't> {
         let plain = (pass == Pass::Quick).then(|| Plain::new(catalogue));
-        Nodes { texts, catalogue, plain, seen: Seen::default(), found: Found::default() }
+        Nodes {
+            texts,
+            catalogue,
+            registered: Registered::Here,
+            plain,
+            seen: Seen::default(),
+            found: Found::default(),
+        }
+    }
+
+    /// For files beside nodes that are registered elsewhere.
+    pub(super) fn beside(
+        texts: &'p [Text<'t>],
+        catalogue: &'p Catalogue,
+        registered: Option<&'p [Node]>,
+    ) -> Nodes<'p, 't> {
+        let registered = registered.map_or(Registered::Unknown, Registered::Elsewhere);
+        Nodes { registered, ..Nodes::new(texts, catalogue, Pass::Careful) }
     }
 
     /// Makes room for as many nodes as the text can have: a list that grows is held twice while it is moved.
@@ -100,8 +122,14 @@ impl<'p, 't> Nodes<'p, 't> {
         for entry in list {
             self.found.count += 1;
             if let Some(table) = reader.table(entry, "a [[node]] table", example) {
-                let node = self.node(file, table, reader.span(entry), reader);
-                self.found.nodes.extend(node);
+                let at = reader.span(entry);
+                if self.registered == Registered::Here {
+                    let node = self.node(file, table, at, reader);
+                    self.found.nodes.extend(node);
+                } else {
+                    let addition = self.addition(table, at, reader);
+                    self.found.additions.extend(addition);
+                }
             }
         }
     }
@@ -153,11 +181,14 @@ impl<'p, 't> Nodes<'p, 't> {
         let span = reader.span(value);
         let written = reader.string(value, "a string", "name = \"sip1\"")?;
         let Some(name) = NodeName::new(written) else {
-            let what = || format!("{} is no name for a node", quote(written));
-            reader.wrong(span, what, || match NodeName::new(&written.to_lowercase()) {
-                Some(lower) => format!("write it as \"{lower}\""),
-                None => NAME_RULE.into(),
-            });
+            reader.wrong(
+                span,
+                || words::no_name(written),
+                || match NodeName::new(&written.to_lowercase()) {
+                    Some(lower) => format!("write it as \"{lower}\""),
+                    None => NAME_RULE.into(),
+                },
+            );
             return None;
         };
         self.seen.has(Key::Name(written), span, self.texts, reader);
@@ -200,11 +231,13 @@ impl<'p, 't> Nodes<'p, 't> {
         for (written, span) in reader.strings(value, "roles", "roles = [\"sip\", \"pbx\"]") {
             let Some(role) = reader.role(written, span.clone(), self.catalogue) else { continue };
             if role.name.0 == NODE {
-                let what = || "every node has the role `node` by itself".into();
-                reader.wrong(span, what, || "leave it out".into());
+                reader.wrong(span, || words::NODE_ROLE_GIVEN.into(), || "leave it out".into());
             } else if roles.iter().any(|(other, _)| other.name == role.name) {
-                let what = || format!("role `{}` is given to this node twice", role.name);
-                reader.wrong(span, what, || "leave it in once; an alias means the same role".into());
+                reader.wrong(
+                    span,
+                    || words::role_twice(role),
+                    || "leave it in once; an alias means the same role".into(),
+                );
             } else {
                 roles.push((role, span));
             }
@@ -229,7 +262,7 @@ impl<'p, 't> Nodes<'p, 't> {
         None
     }
 
-    fn ports(
+    pub(super) fn ports(
         &mut self,
         value: &Value<'_>,
         roles: &[(&'p Role, Span)],
@@ -253,7 +286,7 @@ impl<'p, 't> Nodes<'p, 't> {
         ports
     }
 
-    fn admin_public(
+    pub(super) fn admin_public(
         &mut self,
         value: &Value<'_>,
         roles: &[(&'p Role, Span)],
@@ -305,24 +338,18 @@ fn override_of(
 /// What a node's keys must be beside each other.
 fn together(keys: &Keys<'_>, table: &Table<'_>, at: &Span, reader: &mut Reader<'_, '_>) {
     let Keys { name, id: _, private, public, roles, ports: _, admin_public } = keys;
-    let called = || name.as_ref().map_or_else(|| "this node".to_owned(), |name| format!("node `{name}`"));
+    let called = || words::called(name.as_ref());
     if !table.contains_key("name") {
         reader.missing(at.clone(), || "[[node]] has no `name`".into(), || "add name = \"sip1\"".into());
     }
     if !private.tried && !public.tried {
         let help =
             || "add private = [\"10.20.0.11\"], the address that the other nodes see it come from".into();
-        reader.missing(at.clone(), || format!("{} has no address", called()), help);
+        reader.missing(at.clone(), || words::no_address(&called()), help);
     }
     if !private.tried && public.tried {
         for (role, span) in roles.iter().filter(|(role, _)| role.public == PublicReach::Never) {
-            let what = || {
-                format!(
-                    "role `{}` needs the private network, and {} has no private address",
-                    role.name,
-                    called()
-                )
-            };
+            let what = || words::needs_private(role, &called());
             reader.missing(span.clone(), what, || "add private = [\"10.20.0.11\"]".into());
         }
     }

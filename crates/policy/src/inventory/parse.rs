@@ -3,7 +3,8 @@
 
 use super::distinct::distinct;
 use super::nodes::{NODE_HEADER, Nodes, Pass};
-use super::{Cluster, Inventory};
+use super::words::NAME_RULE;
+use super::{Cluster, Inventory, Node};
 use crate::problem::{Gather, Note, Noticed, Text};
 use crate::read::{Document, Pieces, Reader, Table, Value, quote};
 use crate::{Catalogue, NodeName, Place, Problem, Problems, Source};
@@ -30,6 +31,33 @@ pub fn parse(sources: &[Source], catalogue: &Catalogue) -> Result<Inventory, Pro
         return Ok(inventory);
     }
     read(&texts, catalogue, Pass::Careful)
+}
+
+/// Reads the files beside nodes that are registered elsewhere, in a database: `[cluster]`, and `[[node]]` tables
+/// that only add ports and `admin_public` to a node by its name. `registered` is left out where the nodes could not
+/// be had, and then only the files' own mistakes are told.
+pub fn parse_beside(
+    sources: &[Source],
+    registered: Option<Vec<Node>>,
+    catalogue: &Catalogue,
+) -> Result<Inventory, Problems> {
+    if sources.is_empty() {
+        let help =
+            "write it, with [cluster], its name and its private networks; the nodes come from the database";
+        return Err(Problem::of_file(Path::new("cluster.toml"), "there is no inventory file", help).into());
+    }
+    let texts: Vec<Text<'_>> = sources.iter().map(Text::new).collect();
+    let mut gather = Gather::default();
+    let nodes = Nodes::beside(&texts, catalogue, registered.as_deref());
+    let mut parsing = Parsing { pass: Pass::Careful, cluster: None, nodes, notes: Vec::new() };
+    for (file, text) in texts.iter().enumerate() {
+        parsing.file(file, text, &mut gather);
+    }
+    let Parsing { pass: _, cluster, nodes, notes } = parsing;
+    let additions = nodes.into_found().additions;
+    let mut nodes = registered.unwrap_or_default();
+    additions.into_iter().for_each(|addition| addition.to(&mut nodes));
+    gather.or(Inventory { cluster: cluster.unwrap_or_default().0, nodes, notes })
 }
 
 pub(super) fn read(texts: &[Text<'_>], catalogue: &Catalogue, pass: Pass) -> Result<Inventory, Problems> {
@@ -187,7 +215,3 @@ fn cluster_name(value: &Value<'_>, reader: &mut Reader<'_, '_>) -> Option<String
     }
     valid.map(|name| name.0)
 }
-
-/// What names are made of.
-pub(super) const NAME_RULE: &str =
-    "1 to 63 characters: lower-case letters, digits, dots, dashes and underscores";

@@ -30,6 +30,17 @@ impl Excerpt {
         Excerpt::cut(line, within(span.start)..within(span.end))
     }
 
+    /// Whether the line gives a value to something called a password, as none of ours is.
+    pub(super) fn may_hold_a_password(&self) -> bool {
+        let line = self.line.to_lowercase();
+        let before_values = line.split('=').rev().skip(1);
+        let keys = before_values.map(|part| {
+            let part = part.trim_end_matches([' ', '\t', '"', '\'']);
+            part.rsplit([' ', '\t', '"', '\'', '{', ',', '.']).next().unwrap_or_default()
+        });
+        keys.filter(|key| *key != "password_file").any(|key| key.contains("pass"))
+    }
+
     /// A window on the line around the part that is meant.
     pub(super) fn cut(line: &str, span: Range<usize>) -> Excerpt {
         if line.len() <= LINE_BYTES_MAX {

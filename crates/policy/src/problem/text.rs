@@ -91,7 +91,7 @@ impl<'a> Text<'a> {
             place: self.place(start),
             what: what.into(),
             help: help.into(),
-            excerpt: Some(Excerpt::of(text, start..end)),
+            excerpt: Some(Excerpt::of(text, start..end)).filter(|excerpt| !excerpt.may_hold_a_password()),
         }
     }
 }

@@ -10,6 +10,7 @@ mod walk;
 pub(crate) use document::{Document, Piece, Pieces, documents};
 pub(crate) use near::nearest;
 pub(crate) use net::{node_address, prefix, without_contained};
+pub(crate) use value::{known_roles, unknown_role};
 pub(crate) use walk::{Reader, Span, Table, Value};
 
 /// What an operator wrote, for a message: without controls, and not longer than a message bears.

@@ -59,14 +59,7 @@ impl Reader<'_, '_> {
     pub(crate) fn role<'c>(&mut self, name: &str, span: Span, catalogue: &'c Catalogue) -> Option<&'c Role> {
         let role = catalogue.resolve(name);
         if role.is_none() {
-            let what = || format!("unknown role {}", quote(name));
-            self.wrong(span, what, || match nearest(name, catalogue.names()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => {
-                    let own: Vec<&str> = catalogue.roles.keys().map(|n| n.0.as_str()).collect();
-                    format!("the roles are {}; a role of your own needs a file in roles.d", own.join(", "))
-                }
-            });
+            self.wrong(span, || unknown_role(name), || known_roles(name, catalogue));
         }
         role
     }
@@ -86,5 +79,21 @@ impl Reader<'_, '_> {
             });
         }
         chosen
+    }
+}
+
+/// What is wrong with a name that is no role's.
+pub(crate) fn unknown_role(name: &str) -> String {
+    format!("unknown role {}", quote(name))
+}
+
+/// The role that was meant, or all there are.
+pub(crate) fn known_roles(name: &str, catalogue: &Catalogue) -> String {
+    match nearest(name, catalogue.names()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => {
+            let own: Vec<&str> = catalogue.roles.keys().map(|n| n.0.as_str()).collect();
+            format!("the roles are {}; a role of your own needs a file in roles.d", own.join(", "))
+        }
     }
 }

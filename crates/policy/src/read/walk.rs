@@ -57,6 +57,19 @@ impl<'r, 't> Reader<'r, 't> {
         }
     }
 
+    /// The same without showing the line, which may hold what nobody should see.
+    pub(crate) fn wrong_unseen(
+        &mut self,
+        at: Span,
+        what: impl FnOnce() -> String,
+        help: impl FnOnce() -> String,
+    ) {
+        if !self.is_broken(&at) {
+            let text = self.text;
+            self.gather.add(|| crate::Problem { excerpt: None, ..text.problem(at, what(), help()) });
+        }
+    }
+
     /// Tells that something is not there, unless the parser may have lost it.
     pub(crate) fn missing(&mut self, at: Span, what: impl FnOnce() -> String, help: impl FnOnce() -> String) {
         if self.broken.is_empty() {

@@ -4,9 +4,11 @@
 pub mod local_conf;
 pub mod nodeid;
 mod parse;
+pub mod sql;
 pub mod window;
 
-pub use parse::parse;
+pub use parse::{asks_sql, parse};
+pub use sql::Sql;
 
 use crate::problem::Note;
 use crate::{Limit, NodeName, Place, RoleName};
@@ -79,6 +81,8 @@ pub struct Settings {
     pub log_per_second: u32,
     /// Where the inventory is. Default: file.
     pub inventory: InventorySource,
+    /// Where the database is, for an inventory from one.
+    pub sql: Sql,
     /// What was taken otherwise than it is written, or is most likely not meant.
     pub notes: Vec<Note>,
 }
@@ -100,6 +104,7 @@ impl Default for Settings {
             log_group: LOG_GROUP,
             log_per_second: LOG_PER_SECOND,
             inventory: InventorySource::File,
+            sql: Sql::default(),
             notes: Vec::new(),
         }
     }

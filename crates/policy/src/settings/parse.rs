@@ -1,7 +1,7 @@
 //! `rolewall.toml`, with the vendor's `local.conf` beside it.
 //! Not here: what the settings do.
 
-use super::{Forward, InventorySource, Mode, PlacedNet, Settings, TRUSTED, local_conf, window};
+use super::{Forward, InventorySource, Mode, PlacedNet, Settings, TRUSTED, local_conf, sql, window};
 use crate::problem::{Gather, Note, Noticed, Text};
 use crate::read::{Reader, Span, Table, Value, documents, nearest, quote, without_contained};
 use crate::{Catalogue, Limit, NodeName, Problems, RoleName, Source};
@@ -31,6 +31,17 @@ pub fn parse(
         read.notes.extend(conf.notes);
     }
     gather.or(read)
+}
+
+/// Whether settings say that the inventory is in a database, whatever else is wrong with them.
+pub fn asks_sql(settings: &Source) -> bool {
+    let mut asks = false;
+    documents(&Text::new(settings), None, &mut Gather::default(), |document, _| {
+        let source =
+            document.table.get("inventory").and_then(|value| value.get_ref().as_table()?.get("source"));
+        asks |= source.is_some_and(|value| value.get_ref().as_str() == Some("sql"));
+    });
+    asks
 }
 
 struct Parsing<'p, 'r, 't> {
@@ -283,8 +294,16 @@ impl Parsing<'_, '_, '_> {
         for (key, value) in table {
             match &**key.get_ref() {
                 "source" => set(&mut self.settings.inventory, self.reader.choice(value, &INVENTORIES)),
-                _ => self.reader.unknown(key, "[inventory]", &["source"]),
+                "sql" => self.sql(value),
+                _ => self.reader.unknown(key, "[inventory]", &["source", "sql"]),
             }
+        }
+    }
+
+    fn sql(&mut self, value: &Value<'_>) {
+        let at = self.reader.span(value);
+        if let Some(table) = self.reader.table(value, "a table", "[inventory.sql] with its keys below it") {
+            self.settings.sql = sql::read(table, &at, &mut self.reader);
         }
     }
 }

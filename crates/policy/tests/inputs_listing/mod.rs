@@ -2,6 +2,7 @@
 //! Not here: what was wrong; problems print themselves.
 
 use rolewall_policy::problem::Note;
+use rolewall_policy::settings::Sql;
 use rolewall_policy::{Catalogue, Inventory, Node, Promise, Role, Settings};
 use std::fmt::Display;
 
@@ -79,6 +80,7 @@ pub(crate) fn settings(settings: &Settings) -> String {
         log_group,
         log_per_second,
         inventory,
+        sql,
         notes,
     } = settings;
     let placed = |nets: &[rolewall_policy::settings::PlacedNet]| {
@@ -89,6 +91,9 @@ pub(crate) fn settings(settings: &Settings) -> String {
     lines += &format!("trusted {}\ndeny {}\n", placed(trusted), placed(deny));
     lines += &format!("in {mode_in:?} out {mode_out:?} forward {forward:?} roles {mode_roles:?}\n");
     lines += &format!("window {} s, inventory {inventory:?}\n", test_window.as_secs());
+    if *sql != Sql::default() {
+        lines += &format!("{sql:?}\n");
+    }
     for (name, limit) in limits {
         lines += &format!("limit {name} {}/s burst {} {}\n", limit.new_per_second, limit.burst, limit.reason);
     }
