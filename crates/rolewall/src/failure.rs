@@ -16,6 +16,8 @@ pub(crate) enum Kind {
     Host = 3,
     /// The kernel refused.
     Refused = 4,
+    /// A remote store or peer.
+    Peer = 5,
     /// A bug of ours.
     Bug = 70,
 }
@@ -45,6 +47,11 @@ impl Failure {
     pub(crate) fn help(mut self, help: impl fmt::Display) -> Failure {
         self.help = Some(help.to_string());
         self
+    }
+
+    /// What happened, without what to do.
+    pub(crate) fn what(&self) -> &str {
+        &self.what
     }
 
     pub(crate) fn exit_code(&self) -> u8 {

@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::host::files::HostFiles;
 use crate::host::sockets::{self, UnixListening};
 use crate::host::{CLUSTER, CLUSTER_D, Host, LOCAL_CONF, ROLES_D, SETTINGS};
+use crate::sql;
 use rolewall_evidence::{Found, HostFacts, Listening, NamedFile, programs};
 use rolewall_kernel::links;
 use rolewall_policy::plan::{self, HostNames, IdentityError, Me, identify};
@@ -27,6 +28,8 @@ pub(crate) struct Inputs {
     pub(crate) observed: Observed,
     /// Sockets in the file system, where everything was looked at.
     pub(crate) unix: Vec<UnixListening>,
+    /// In words, where the inventory's database was away: what stood in for it.
+    pub(crate) stand_in: Option<String>,
     is_live: bool,
 }
 
@@ -51,12 +54,24 @@ impl Inputs {
             apart(settings::parse(settings_file.as_ref(), local_conf.as_ref(), &catalogue));
         problems.extend(more);
         let files = inventory_files(host)?;
-        let (inventory, more) = apart(read_inventory(&files, &catalogue));
+        let is_sql = settings.as_ref().map_or_else(
+            || settings_file.as_ref().is_some_and(settings::asks_sql),
+            |settings| settings.inventory == InventorySource::Sql,
+        );
+        let mut stand_in = None;
+        let (inventory, more) = match &settings {
+            _ if !is_sql => apart(read_inventory(&files, &catalogue)),
+            Some(settings) if problems.is_empty() => {
+                let answered = sql::inventory(host, &settings.sql, &files, &catalogue)?;
+                stand_in = answered.stand_in;
+                (Some(answered.inventory), Vec::new())
+            }
+            _ => apart(inventory::parse_beside(&files, None, &catalogue)),
+        };
         problems.extend(more);
         let (Some(settings), Some(inventory), true) = (settings, inventory, problems.is_empty()) else {
             return Err(Problems(problems).into());
         };
-        refuse_sql(&settings)?;
         let names = host.names()?;
         let facts = host.facts(names.hostname.clone());
         let found = read_files(host, &facts, look, &catalogue)?;
@@ -64,7 +79,7 @@ impl Inputs {
         let (sockets, unix) = listening(host, look, is_told)?;
         let observed = observe(&catalogue, &found, sockets.as_deref());
         let is_live = host.is_live;
-        Ok(Inputs { catalogue, inventory, settings, names, facts, found, observed, unix, is_live })
+        Ok(Inputs { catalogue, inventory, settings, names, facts, found, observed, unix, stand_in, is_live })
     }
 
     /// What was read otherwise than it was written, on standard error.
@@ -166,15 +181,5 @@ fn apart<T>(result: Result<T, Problems>) -> (Option<T>, Vec<rolewall_policy::Pro
     match result {
         Ok(value) => (Some(value), Vec::new()),
         Err(Problems(problems)) => (None, problems),
-    }
-}
-
-fn refuse_sql(settings: &Settings) -> Result<(), Failure> {
-    match settings.inventory {
-        InventorySource::File => Ok(()),
-        InventorySource::Sql => {
-            Err(Failure::input("inventory.source = \"sql\" is not supported by this version")
-                .help("set inventory.source = \"file\" and write /etc/rolewall/cluster.toml"))
-        }
     }
 }

@@ -14,6 +14,7 @@ mod man;
 mod precheck;
 mod safety_net;
 mod settle;
+mod sql;
 mod state;
 
 use clap::{CommandFactory, Parser};

@@ -60,7 +60,7 @@ pub(crate) fn settle_notes(
         return forget_test(store, firewall, notes);
     }
     if has_test(store, notes) {
-        notes.confirm(notes.nodes);
+        notes.confirm(notes.nodes_under_test.unwrap_or(notes.nodes));
         store.write_notes(notes)?;
     }
     Ok(())

@@ -65,7 +65,8 @@ pub(crate) fn apply(host: &Host, arguments: &ApplyArgs) -> Result<Applied, Failu
     });
     let inputs = inputs?;
     inputs.tell_notes();
-    let stand = stand?;
+    let mut stand = stand?;
+    stand.notes.stand_in = inputs.stand_in.clone();
     hold_if_shrunk(&inputs, &stand.notes, arguments)?;
     let plan = inputs.plan()?;
     let nodes = inputs.inventory.nodes.len();
@@ -158,6 +159,9 @@ impl Applying<'_> {
         let Some(deltas) = delta::elements_only(&held.parts, &wanted.parts) else { return Ok(None) };
         if deltas.is_empty() {
             keep_on_disk(&self.stand.store, revision, held)?;
+            if self.stand.notes != self.stand.before {
+                self.stand.store.write_notes(&self.stand.notes)?;
+            }
             return Ok(Some(self.applied(revision, How::Unchanged, None, Cut::default())));
         }
         if !self.arguments.final_ || !fits(held, &deltas) {
@@ -261,6 +265,7 @@ impl Applying<'_> {
         notes.last_revision = revision.0;
         notes.saved = Some(saved.to_owned());
         notes.asleep_by_test.extend(sleeping.iter().map(|(id, _)| id.to_string()));
+        notes.nodes_under_test = Some(self.nodes);
         notes.session = live.sessions.first().map(ToString::to_string);
         store.write_notes(notes)?;
         store.write_artefact(Stage::Candidate, revision, generation)

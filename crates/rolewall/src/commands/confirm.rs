@@ -5,7 +5,6 @@ use super::apply::confirm_held;
 use crate::failure::Failure;
 use crate::firewall::{Firewall, Seen};
 use crate::host::{Host, session};
-use crate::inputs::{Inputs, Look};
 use crate::safety_net;
 use crate::settle::settle;
 use crate::state::artefact::Stage;
@@ -36,9 +35,9 @@ pub(crate) fn confirm(host: &Host, same_session: SameSession) -> Result<Revision
     };
     refuse_same_session(&notes, same_session)?;
     is_what_was_applied(&store, &mut firewall, &seen)?;
-    let nodes = Inputs::read(host, Look::AsNeeded).map(|inputs| inputs.inventory.nodes.len());
     let revision = confirm_held(&store, &mut firewall, &seen)?;
-    notes.confirm(nodes.unwrap_or(notes.nodes));
+    // Those of the inventory that was applied: it may have changed since, or its database may be away.
+    notes.confirm(notes.nodes_under_test.unwrap_or(notes.nodes));
     store.write_notes(&notes)?;
     safety_net::remove(host);
     Ok(revision)

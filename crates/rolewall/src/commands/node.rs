@@ -9,13 +9,13 @@
 
 use crate::failure::{Failure, Kind, file_failure};
 use crate::firewall::Firewall;
-use crate::host::{CLUSTER, CLUSTER_D, Host, ROLES_D};
+use crate::host::{CLUSTER, CLUSTER_D, Host, ROLES_D, SETTINGS};
 use crate::joined::{self, Event, Way};
 use crate::state::{Store, write_atomically};
 use rolewall_control::{Held, Revision};
 use rolewall_kernel::nft::NftError;
 use rolewall_policy::plan::EVERY_NODE;
-use rolewall_policy::{Catalogue, NodeName, Source, inventory};
+use rolewall_policy::{Catalogue, NodeName, Source, inventory, settings};
 use rolewall_ruleset::transaction::IfThere;
 use rolewall_ruleset::{Element, Op, Set, Transaction};
 use rustix::io::Errno;
@@ -55,6 +55,7 @@ impl Changed {
 
 pub(crate) fn add(host: &Host, name: &str, private: &[IpAddr], roles: &[String]) -> Result<Changed, Failure> {
     host.live("node add")?;
+    refuse_beside_database(host)?;
     let name = checked_name(name)?;
     let roles = checked_roles(host, roles)?;
     checked_addresses(private)?;
@@ -106,6 +107,17 @@ pub(crate) fn remove(host: &Host, name: &str) -> Result<Changed, Failure> {
     fs::remove_file(&file).map_err(|e| file_failure("remove", &file, &e))?;
     firewall.leave();
     Ok(Changed { event, revision, file })
+}
+
+/// What this command would write, the next `apply` would refuse.
+fn refuse_beside_database(host: &Host) -> Result<(), Failure> {
+    match host.source(SETTINGS)? {
+        Some(settings) if settings::asks_sql(&settings) => {
+            Err(Failure::input("nodes come from the database (inventory.source = \"sql\")")
+                .help("nothing was changed; register the node there, then rolewall apply --final"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn checked_name(name: &str) -> Result<NodeName, Failure> {

@@ -55,6 +55,7 @@ pub(crate) fn status(host: &Host) -> Result<Status, Failure> {
         foreign: foreign::tables(&mut firewall)?.iter().map(foreign_table).collect(),
         notes: remarks(phase),
     };
+    status.notes.extend(notes.stand_in.map(|words| format!("when it was last applied, {words}")));
     if let Some(revision) = phase.confirmed() {
         status.amended = joined::events(&store, revision)?.len();
         status.drift = drift(&store, &mut firewall, seen.as_ref(), revision)?;

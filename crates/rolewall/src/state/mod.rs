@@ -48,12 +48,19 @@ pub(crate) struct Notes {
     /// Nodes that the confirmed inventory had.
     #[serde(default)]
     pub(crate) nodes: usize,
+    /// Nodes that the inventory under test has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) nodes_under_test: Option<usize>,
+    /// What stood in for the inventory's database when the last `apply` found it away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) stand_in: Option<String>,
 }
 
 impl Notes {
     /// The test has become what is confirmed.
     pub(crate) fn confirm(&mut self, nodes: usize) {
         self.session = None;
+        self.nodes_under_test = None;
         self.nodes = nodes;
         self.disabled = false;
         self.asleep.append(&mut self.asleep_by_test);

@@ -2,6 +2,7 @@
 //! Not here: what is expected of it; each test says so.
 #![allow(dead_code, reason = "each test crate uses a part of it")]
 
+pub(crate) mod database;
 pub(crate) mod program;
 pub(crate) mod scene;
 

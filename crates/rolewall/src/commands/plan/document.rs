@@ -92,7 +92,8 @@ struct WhyDocument {
 }
 
 pub(super) fn json(shown: &Shown) -> Result<String, Failure> {
-    let Shown { plan, says: all, conflicts } = shown;
+    let Shown { plan, says: all, conflicts, stand_in } = shown;
+    let warnings = plan.warnings.iter().map(|warning| warning.what.clone());
     let forward = match plan.forward {
         Forward::Untouched => "untouched",
         Forward::Filtered(m) => mode(m),
@@ -106,7 +107,7 @@ pub(super) fn json(shown: &Shown) -> Result<String, Failure> {
         r#in: plan.inbound.iter().map(permit_document).collect(),
         out: plan.outbound.iter().map(permit_document).collect(),
         zones: plan.nodes.clone(),
-        warnings: plan.warnings.iter().map(|w| w.what.clone()).collect(),
+        warnings: stand_in.iter().cloned().chain(warnings).collect(),
         services: all.iter().map(says).collect(),
         conflicts: conflicts.iter().map(ConflictDocument::of).collect(),
     };

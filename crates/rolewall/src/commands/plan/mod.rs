@@ -23,6 +23,8 @@ struct Shown {
     /// Of each service, who says what; empty for another node, whose files and sockets are not here.
     says: Vec<Says>,
     conflicts: Vec<Conflict>,
+    /// In words, where the inventory's database was away: what stood in for it.
+    stand_in: Option<String>,
 }
 
 pub(crate) fn plan(host: &Host, arguments: &PlanArgs, json: bool) -> Result<String, Failure> {
@@ -44,15 +46,17 @@ pub(crate) fn plan(host: &Host, arguments: &PlanArgs, json: bool) -> Result<Stri
 }
 
 fn shown(host: &Host, inputs: &Inputs, arguments: &PlanArgs) -> Result<Shown, Failure> {
+    let stand_in = inputs.stand_in.clone();
     if let Some(name) = &arguments.node {
         let plan = inputs.plan_of(&inputs.other(name)?);
-        return Ok(Shown { plan, says: Vec::new(), conflicts: Vec::new() });
+        return Ok(Shown { plan, says: Vec::new(), conflicts: Vec::new(), stand_in });
     }
     let me = inputs.me()?;
     Ok(Shown {
         plan: inputs.plan_of(&me),
         says: says(&inputs.catalogue, &me, &inputs.observed),
         conflicts: conflicts_of(host, inputs, Some(&me)),
+        stand_in,
     })
 }
 
