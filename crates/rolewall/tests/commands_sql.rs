@@ -250,6 +250,11 @@ fn a_password_that_is_wrong_or_in_a_file_that_others_read_is_refused_and_never_s
     fs::remove_file(&file).unwrap();
     node.write(SETTINGS, settings(&format!("password = \"{PASSWORD}\""))).unwrap();
     refused(node, 2, &["rolewall.toml:9:1", "takes no password"]);
+    node.write(SETTINGS, "[inventory]\nsource = \"sql\"\n[inventory.sql]\nhost = \"10.20.0.21\"\n").unwrap();
+    for text in [&b"DB_CREDENTIALS x:"[..], b"DB_CREDENTIALS x:\xff:", b"DB_CREDENTIALS "] {
+        node.write("/etc/voipnow/main.conf", [text, PASSWORD.as_bytes(), b"\n"].concat()).unwrap();
+        refused(node, 2, &["/etc/voipnow/main.conf"]);
+    }
     // By the socket of this host, without one.
     db.configure(CLUSTER, &format!("node.name = \"db1\"\n[inventory]\nsource = \"sql\"\n[inventory.sql]\nsocket = \"{SOCKET}\"\nuser = \"root\"\n"));
     expect(db, 0, &["plan"], &["db1: queue, sql"]);

@@ -70,7 +70,8 @@ impl Problem {
         // As much as an excerpt can show; the line may be megabytes.
         let rest = String::from_utf8_lossy(&rest[..rest.len().min(200)]);
         let span = before.len()..before.len() + shown.len();
-        problem.excerpt = Some(Excerpt::cut(&format!("{before}{shown}{}", rest.trim_end()), span));
+        let excerpt = Excerpt::cut(&format!("{before}{shown}{}", rest.trim_end()), span);
+        problem.excerpt = Some(excerpt).filter(|excerpt| !excerpt.may_hold_a_password());
         problem
     }
 }

@@ -6,6 +6,7 @@ use super::credentials::{Secret, password_file};
 use super::vendor;
 use crate::failure::Failure;
 use crate::host::Host;
+use rolewall_policy::Source;
 use rolewall_policy::settings::Sql;
 use std::fmt;
 use std::net::SocketAddr;
@@ -111,12 +112,12 @@ fn vendors_login(host: &Host) -> Result<Login, Failure> {
     let help = "set inventory.sql.user and inventory.sql.password_file in rolewall.toml";
     let failed = |path: &str, e: vendor::VendorError| Failure::input(format_args!("{path}: {e}")).help(help);
     for path in CREDENTIALS {
-        let Some(source) = host.source(path)? else { continue };
+        let Some(source) = secret_source(host, path)? else { continue };
         if let Some(found) = vendor::credentials(&source).map_err(|e| failed(path, e))? {
             return Ok(from_vendor(found, path));
         }
     }
-    if let Some(source) = host.source(DOT_SQLDB)? {
+    if let Some(source) = secret_source(host, DOT_SQLDB)? {
         let found = vendor::dot_sqldb(&source).map_err(|e| failed(DOT_SQLDB, e))?;
         return Ok(from_vendor(found, DOT_SQLDB));
     }
@@ -130,4 +131,13 @@ fn vendors_login(host: &Host) -> Result<Login, Failure> {
 fn from_vendor(found: vendor::Credentials, path: &str) -> Login {
     let vendor::Credentials { user, password, database } = found;
     Login { user, password, database, from: path.to_owned() }
+}
+
+/// A file that holds passwords: what is wrong with it is told without the line, which may be that one.
+fn secret_source(host: &Host, path: &str) -> Result<Option<Source>, Failure> {
+    host.source(path).map_err(|_| {
+        Failure::input(format_args!("{path} cannot be read as a text file in UTF-8")).help(
+            "look at its owner, mode and encoding, or set inventory.sql.user and inventory.sql.password_file",
+        )
+    })
 }
