@@ -84,6 +84,7 @@ fn forget_test(store: &Store, firewall: &mut Firewall, notes: &mut Notes) -> Res
     store.discard_candidate()?;
     notes.asleep_by_test.clear();
     notes.session = None;
+    notes.nodes_under_test = None;
     store.write_notes(notes)
 }
 
@@ -102,6 +103,7 @@ pub(crate) fn return_to_previous(
     store.discard_candidate()?;
     notes.asleep_by_test.clear();
     notes.session = None;
+    notes.nodes_under_test = None;
     store.write_notes(notes)?;
     safety_net::remove(host);
     Ok(())

@@ -29,6 +29,7 @@ pub(crate) fn disable(host: &Host) -> Result<(), Failure> {
     // On disk first: killed in between, the next boot must not bring back what was being taken away.
     notes.disabled = true;
     notes.session = None;
+    notes.nodes_under_test = None;
     store.write_notes(&notes)?;
     notes.asleep.append(&mut notes.asleep_by_test);
     let awake = foreign::awake(&mut firewall, &notes.asleep)?;
