@@ -28,7 +28,7 @@ pub(crate) struct Inputs {
     pub(crate) observed: Observed,
     /// Sockets in the file system, where everything was looked at.
     pub(crate) unix: Vec<UnixListening>,
-    /// In words, where the inventory's database was away: what stood in for it.
+    /// In words, where the inventory's database was away: what stood in for it, or that nothing did.
     pub(crate) stand_in: Option<String>,
     is_live: bool,
 }
@@ -39,8 +39,11 @@ pub(crate) enum Look<'a> {
     /// What the plan needs: the files of roles' programs; every socket where they say something, or where
     /// there is no inventory; else where ssh listens.
     AsNeeded,
-    /// Everything; and main files that are not at their usual places.
-    AtAll(&'a [NamedFile]),
+    /// Everything.
+    AtAll,
+    /// Everything, and main files that are not at their usual places; an inventory that is not to be had is
+    /// told beside.
+    ToTell(&'a [NamedFile]),
 }
 
 impl Inputs {
@@ -62,9 +65,17 @@ impl Inputs {
         let (inventory, more) = match &settings {
             _ if !is_sql => apart(read_inventory(&files, &catalogue)),
             Some(settings) if problems.is_empty() => {
-                let answered = sql::inventory(host, &settings.sql, &files, &catalogue)?;
-                stand_in = answered.stand_in;
-                (Some(answered.inventory), Vec::new())
+                match sql::inventory(host, &settings.sql, &files, &catalogue) {
+                    Ok(answered) => {
+                        stand_in = answered.stand_in;
+                        (Some(answered.inventory), Vec::new())
+                    }
+                    Err(failure) if matches!(look, Look::ToTell(_)) => {
+                        stand_in = Some(failure.to_string());
+                        (Some(Inventory::default()), Vec::new())
+                    }
+                    Err(failure) => return Err(failure),
+                }
             }
             _ => apart(inventory::parse_beside(&files, None, &catalogue)),
         };
@@ -144,7 +155,7 @@ fn listening(
     match look {
         _ if !host.is_live => Ok((None, Vec::new())),
         Look::AsNeeded if is_told => Ok((Some(sockets::listening_tcp()?), Vec::new())),
-        Look::AsNeeded | Look::AtAll(_) => {
+        Look::AsNeeded | Look::AtAll | Look::ToTell(_) => {
             let (sockets, unix) = sockets::listening()?;
             Ok((Some(sockets), unix))
         }
@@ -161,7 +172,8 @@ fn read_files(
     let files = HostFiles::of(host)?;
     let known = || catalogue.services().flat_map(|(_, service)| &service.evidence);
     Ok(match look {
-        Look::AtAll(named) => programs::read(&files, facts, named),
+        Look::AtAll => programs::read(&files, facts, &[]),
+        Look::ToTell(named) => programs::read(&files, facts, named),
         Look::AsNeeded => {
             programs::read_those(&files, facts, &[], |p| known().any(|word| word.program == p.name))
         }

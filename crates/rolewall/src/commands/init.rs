@@ -83,7 +83,7 @@ window = \"10m\"
 }
 
 fn cluster(host: &Host) -> Result<String, Failure> {
-    let inputs = Inputs::read(host, Look::AtAll(&[]))?;
+    let inputs = Inputs::read(host, Look::AtAll)?;
     let me = inputs.me().unwrap_or_else(|_| Me::from_evidence("this-host", &inputs.observed));
     let addresses: Vec<IpAddr> = links::addresses()
         .map_err(Failure::host)?

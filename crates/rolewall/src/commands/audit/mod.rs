@@ -33,7 +33,7 @@ const TOTAL: Duration = Duration::from_secs(60);
 /// Asks, judges and prints; returns the exit code: 1 where there is a finding.
 pub(crate) fn audit(host: &Host, arguments: &AuditArgs, as_json: bool) -> Result<u8, Failure> {
     host.live("audit")?;
-    let inputs = Inputs::read(host, Look::AtAll(&[]))?;
+    let inputs = Inputs::read(host, Look::AtAll)?;
     let targets = chosen(&inputs, arguments)?;
     let (asked, left) = targets.split_at(targets.len().min(ENDPOINTS_MAX));
     let how = How {

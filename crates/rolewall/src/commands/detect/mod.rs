@@ -21,8 +21,9 @@ use std::fs;
 
 pub(crate) fn detect(host: &Host, arguments: &DetectArgs) -> Result<Detected, Failure> {
     let named = arguments.files.iter().map(|word| named_file(word)).collect::<Result<Vec<_>, _>>()?;
-    let inputs = Inputs::read(host, Look::AtAll(&named))?;
+    let inputs = Inputs::read(host, Look::ToTell(&named))?;
     let mut errors: Vec<String> = inputs.found.troubles.iter().map(ToString::to_string).collect();
+    errors.extend(inputs.stand_in.clone());
     let me = inputs.me().map_err(|failure| errors.push(failure.to_string())).ok();
     let mut endpoints: Vec<EndpointDocument> =
         inputs.observed.endpoints.iter().map(|observation| endpoint(me.as_ref(), observation)).collect();

@@ -28,7 +28,7 @@ struct Shown {
 }
 
 pub(crate) fn plan(host: &Host, arguments: &PlanArgs, json: bool) -> Result<String, Failure> {
-    let inputs = Inputs::read(host, Look::AtAll(&[]))?;
+    let inputs = Inputs::read(host, Look::AtAll)?;
     inputs.tell_notes();
     let shown = shown(host, &inputs, arguments)?;
     for warning in &shown.plan.warnings {
