@@ -58,6 +58,8 @@ pub struct Unresolved {
     pub service: &'static str,
     /// What is not known.
     pub what: String,
+    /// Linux picks it anew at each start, so that no file could tell it: it is none of a role's own ports.
+    pub is_random: bool,
     /// Where it stands.
     pub evidence: Vec<Evidence>,
 }

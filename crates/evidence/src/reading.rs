@@ -232,10 +232,18 @@ impl<'a> Reading<'a> {
 
     /// A value that is not known here: a placeholder, a template, a variable that is not set.
     pub fn unresolved(&mut self, what: impl Into<String>, at: &Place) {
+        self.not_known(what.into(), false, at);
+    }
+
+    /// A port that Linux picks anew at each start: the service listens there, and no file tells where.
+    pub fn random_port(&mut self, what: impl Into<String>, at: &Place) {
+        self.not_known(what.into(), true, at);
+    }
+
+    fn not_known(&mut self, what: String, is_random: bool, at: &Place) {
         if self.found.unresolved.len() < SAID_MAX {
-            let (service, what) = (self.program, what.into());
-            let evidence = vec![at.evidence(Kind::Config)];
-            let unresolved = Unresolved { service, what, evidence };
+            let (service, evidence) = (self.program, vec![at.evidence(Kind::Config)]);
+            let unresolved = Unresolved { service, what, is_random, evidence };
             if !self.found.unresolved.contains(&unresolved) {
                 self.found.unresolved.push(unresolved);
             }

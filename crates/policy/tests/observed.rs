@@ -137,9 +137,12 @@ fn a_media_range_is_the_configured_one_and_all_of_it() {
 fn where_files_were_understood_in_part_the_roles_ports_count_beside() {
     let mut found = files(&["kamailio/sip udp 192.0.2.1 5070"]);
     let what = "the address of \"MY_IP\"".to_owned();
-    found.unresolved.push(Unresolved { service: "kamailio", what, evidence: Vec::new() });
-    let me = me("roles = [\"sip\"]\npublic = [\"192.0.2.1\"]", &see(&found, None));
-    assert_eq!(ports(&me, "sip", "sip"), ["udp/5070", "udp/5060", "tcp/5060"]);
+    found.unresolved.push(Unresolved { service: "kamailio", what, is_random: false, evidence: Vec::new() });
+    let node = "roles = [\"sip\"]\npublic = [\"192.0.2.1\"]";
+    assert_eq!(ports(&me(node, &see(&found, None)), "sip", "sip"), ["udp/5070", "udp/5060", "tcp/5060"]);
+    // A port that is another one at each start is none of the role's.
+    found.unresolved[0].is_random = true;
+    assert_eq!(ports(&me(node, &see(&found, None)), "sip", "sip"), ["udp/5070"]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::pair::{is_program, is_wide, overlaps};
 use super::{Key, Observation, Observed, ports};
 use crate::plan::Me;
 use crate::{Catalogue, PortRange, Proto, PublicReach, Role, Service};
-use rolewall_evidence::{Evidence, Kind, Reach, sockets};
+use rolewall_evidence::{Evidence, Kind, Reach};
 
 /// What the host is, as far as conflicts depend on it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -95,7 +95,7 @@ impl<'a> Finding<'a> {
                 continue;
             }
             let endpoint = words(observation);
-            if sockets::is_publisher(&observation.endpoint.service) {
+            if observation.is_published() {
                 let what = format!(
                     "published by a container, and not governed: packets to {endpoint} are forwarded, not taken in"
                 );

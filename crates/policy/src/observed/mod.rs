@@ -68,6 +68,12 @@ impl Observation {
         self.endpoint.address.reach() != Reach::Loopback
     }
 
+    /// Whether it is a port that a container publishes: packets to it are forwarded before any socket of this
+    /// host, or rule for it, sees them.
+    pub fn is_published(&self) -> bool {
+        self.endpoint.purpose == Some("published") || sockets::is_publisher(&self.endpoint.service)
+    }
+
     /// The service that it is to a node with these roles; to any node the first one.
     pub fn service_of(&self, has_role: impl Fn(&RoleName) -> bool) -> Option<&Key> {
         let mine = self.serves.iter().find(|(role, _)| role.0 == NODE || has_role(role));
@@ -93,7 +99,7 @@ pub fn observe(catalogue: &Catalogue, found: &Found, sockets: Option<&[Listening
 
 /// Programs whose files hold more than was understood.
 fn half_read(found: &Found) -> BTreeSet<&'static str> {
-    let unresolved = found.unresolved.iter().map(|unresolved| unresolved.service);
+    let unresolved = found.unresolved.iter().filter(|u| !u.is_random).map(|unresolved| unresolved.service);
     unresolved.chain(found.troubles.iter().map(|trouble| trouble.service)).collect()
 }
 

@@ -42,7 +42,7 @@ impl Node {
             Some((word, place)) => self.distribution(reading, &word, &place),
             None => {
                 let what = "the port of Erlang's distribution: a random one, since FIREWALL_WINDOW pins none";
-                reading.unresolved(what, &main.whole());
+                reading.random_port(what, &main.whole());
             }
         }
     }

@@ -136,7 +136,7 @@ fn mountd(reading: &mut Reading<'_>, settings: &Settings, export: &Place) {
         return;
     }
     let Some((value, place)) = settings.value("mountd.port") else {
-        return reading.unresolved("the port of mountd, which the port mapper gives out", export);
+        return reading.random_port("the port of mountd, which the port mapper gives out", export);
     };
     let Some(port) = address::port(value) else {
         return reading.unresolved(format!("the port {value:?}"), place);

@@ -120,7 +120,7 @@ pub(super) struct UnresolvedDocument {
 
 impl UnresolvedDocument {
     pub(super) fn of(unresolved: &Unresolved) -> UnresolvedDocument {
-        let Unresolved { service, what, evidence } = unresolved;
+        let Unresolved { service, what, is_random: _, evidence } = unresolved;
         UnresolvedDocument { service, what: what.clone(), evidence: Said::all(evidence) }
     }
 }

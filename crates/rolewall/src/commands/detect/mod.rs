@@ -13,7 +13,7 @@ use crate::inputs::{Inputs, Look};
 use document::{
     EndpointDocument, NodeDocument, PeerDocument, RoleDocument, UnixDocument, UnresolvedDocument,
 };
-use rolewall_evidence::{Address, Evidence, Kind, NamedFile, Reach, programs, sockets};
+use rolewall_evidence::{Address, Evidence, Kind, NamedFile, Reach, programs};
 use rolewall_policy::observed::{Conflict, Facts, Key, Observation, conflicts};
 use rolewall_policy::plan::Me;
 use rolewall_policy::{PortRange, Role, Service};
@@ -98,7 +98,7 @@ fn endpoint(me: Option<&Me>, observation: &Observation) -> EndpointDocument {
         reach: e.address.reach().word(),
         configured: observation.is_configured,
         listening: observation.is_listening,
-        published: sockets::is_publisher(&e.service),
+        published: observation.is_published(),
         evidence: e.evidence.iter().map(Said::evidence).collect(),
     }
 }
