@@ -15,10 +15,12 @@ pub mod set;
 pub mod table;
 pub mod text;
 pub mod transaction;
+mod value;
 
 pub use expr::{Expr, Reg, Verdict};
 pub use flow::Flow;
 pub use generation::Generation;
-pub use set::{DataType, Element, Set, SetFlags, SetRef, Value};
+pub use set::{DataType, Element, Set, SetFlags, SetRef};
 pub use table::{BaseChain, Chain, ChainPolicy, Family, Hook, Rule, Ruleset, Table, TableFlags, TableId};
 pub use transaction::{Op, Transaction};
+pub use value::Value;

@@ -1,30 +1,7 @@
 //! Sets, maps and their elements, named and anonymous.
 //! Not here: how nft spells an element (see [`crate::text`]), nor netlink's form of an interval.
 
-use crate::{Expr, Verdict};
-
-/// Bytes as a register or a set holds them: network order where the field has it, host order for
-/// `mark`, `iif` and `ct state`; each field of a concatenation padded to four bytes.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Value(pub Box<[u8]>);
-
-impl Value {
-    /// From bytes as they are.
-    pub fn from_bytes(bytes: &[u8]) -> Value {
-        Value(bytes.into())
-    }
-
-    /// The bytes.
-    pub fn bytes(&self) -> &[u8] {
-        &self.0
-    }
-
-    /// The field as it stands in a concatenation: padded with zero bytes to a multiple of four.
-    pub fn push_padded(into: &mut Vec<u8>, field: &[u8]) {
-        into.extend_from_slice(field);
-        into.resize(into.len().next_multiple_of(4), 0);
-    }
-}
+use crate::{Expr, Value, Verdict};
 
 /// The type of a key or of a map's data, as nft names it. nft stores its own number of the type
 /// ([`DataType::id`]) beside the set so that a listing can spell the elements.

@@ -23,7 +23,7 @@ fn reg() -> impl Strategy<Value = Reg> {
 }
 
 fn value() -> impl Strategy<Value = Value> {
-    vec(any::<u8>(), 1..=16).prop_map(|b| Value(b.into()))
+    vec(any::<u8>(), 1..=16).prop_map(Value::from)
 }
 
 fn meta_key() -> impl Strategy<Value = MetaKey> {
@@ -242,7 +242,7 @@ fn map_data(data: &Option<Vec<DataType>>) -> BoxedStrategy<Option<MapData>> {
             verdict().prop_map(|v| Some(MapData::Verdict(v))).boxed()
         }
         Some(types) => {
-            vec(any::<u8>(), fields_len(types)).prop_map(|b| Some(MapData::Value(Value(b.into())))).boxed()
+            vec(any::<u8>(), fields_len(types)).prop_map(|b| Some(MapData::Value(Value::from(b)))).boxed()
         }
     }
 }
@@ -263,8 +263,8 @@ fn elements(key: Vec<DataType>, data: Option<Vec<DataType>>, interval: bool) -> 
             for (data, extra, ranged) in rest {
                 let Some(first) = keys.next() else { break };
                 let last = if interval && (ranged || concatenated) { keys.next() } else { None };
-                let key = Value(first.into());
-                elements.push(Element { key, end: last.map(|l| Value(l.into())), data, extra });
+                let key = Value::from(first);
+                elements.push(Element { key, end: last.map(Value::from), data, extra });
             }
             elements
         })

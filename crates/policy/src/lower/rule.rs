@@ -71,10 +71,10 @@ impl Ip {
 }
 
 /// The bytes of an address, as the packet has them.
-pub(super) fn octets(address: IpAddr) -> Vec<u8> {
+pub(super) fn octets(address: IpAddr) -> Value {
     match address {
-        IpAddr::V4(a) => a.octets().to_vec(),
-        IpAddr::V6(a) => a.octets().to_vec(),
+        IpAddr::V4(a) => Value::from_bytes(&a.octets()),
+        IpAddr::V6(a) => Value::from_bytes(&a.octets()),
     }
 }
 
@@ -115,7 +115,7 @@ impl Parts {
 
     fn mask(self, mask: &[u8]) -> Parts {
         let len = u32::try_from(mask.len()).unwrap_or(u32::MAX);
-        let (mask, xor) = (Value::from_bytes(mask), Value(vec![0; mask.len()].into()));
+        let (mask, xor) = (Value::from_bytes(mask), Value::filled(0, mask.len()));
         self.and(Expr::Bitwise { sreg: REG, dreg: REG, len, mask, xor })
     }
 
@@ -185,9 +185,9 @@ impl Parts {
         if net.prefix_len().is_multiple_of(8) && whole > 0 {
             let len = u32::from(net.prefix_len() / 8);
             let load = self.nfproto(ip).payload(PayloadBase::Network, ip.offset(side), len);
-            return load.is(&bytes[..whole]);
+            return load.is(&bytes.bytes()[..whole]);
         }
-        self.address(ip, side).mask(&octets(net.netmask())).is(&bytes)
+        self.address(ip, side).mask(octets(net.netmask()).bytes()).is(bytes.bytes())
     }
 
     /// `udp sport A udp dport B`: adjacent fields are loaded as one, as nft does.

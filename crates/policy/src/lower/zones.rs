@@ -101,7 +101,7 @@ pub(super) const TRUNKS: &str = "trunks-net";
 fn node_set(name: String, ip: Ip, addresses: &[IpAddr]) -> Set {
     let mut set = Set::new(name, &[ip.data_type()]);
     let here = addresses.iter().filter(|a| a.is_ipv4() == (ip == Ip::V4));
-    set.elements = here.map(|&a| Element::key(&octets(a))).collect();
+    set.elements = here.map(|&a| Element::key(octets(a).bytes())).collect();
     set.size = Some(room_for(set.elements.len()));
     set
 }
@@ -125,9 +125,9 @@ fn net_set(name: String, ip: Ip, nets: &[IpNet]) -> Set {
 
 fn range(net: &IpNet) -> Element {
     if net.prefix_len() == net.max_prefix_len() {
-        return Element::key(&octets(net.network()));
+        return Element::key(octets(net.network()).bytes());
     }
-    Element::range(&octets(net.network()), &octets(net.broadcast()))
+    Element::range(octets(net.network()).bytes(), octets(net.broadcast()).bytes())
 }
 
 #[cfg(test)]

@@ -86,7 +86,7 @@ fn joined(raw: Vec<RawElement>) -> Vec<Element> {
             let next = rest.peek().map(|r| &r.element.key);
             let last = match next {
                 Some(behind) => predecessor(behind),
-                None => Value(vec![0xff; element.key.bytes().len()].into()),
+                None => Value::filled(0xff, element.key.bytes().len()),
             };
             element.end = (last != element.key).then_some(last);
         }
@@ -97,17 +97,17 @@ fn joined(raw: Vec<RawElement>) -> Vec<Element> {
 
 /// The value before, counted as one big-endian number; before zero, zero.
 fn predecessor(value: &Value) -> Value {
-    let mut bytes = value.0.clone();
-    if bytes.iter().all(|b| *b == 0) {
-        return value.clone();
+    let mut before = value.clone();
+    if before.bytes().iter().all(|b| *b == 0) {
+        return before;
     }
-    for byte in bytes.iter_mut().rev() {
+    for byte in before.bytes_mut().iter_mut().rev() {
         *byte = byte.wrapping_sub(1);
         if *byte != 0xff {
             break;
         }
     }
-    Value(bytes)
+    before
 }
 
 #[cfg(test)]

@@ -225,16 +225,16 @@ fn end_of(e: &Element) -> IntervalEnd {
 /// The end at zero that leads; none where there is nothing to lead.
 fn leading_end(elements: &[Element]) -> Option<Value> {
     let any = elements.iter().find(|e| !is_catchall(e))?;
-    Some(Value(vec![0; any.key.bytes().len()].into()))
+    Some(Value::filled(0, any.key.bytes().len()))
 }
 
 /// The next value, counted as one big-endian number; none behind the last.
 pub(crate) fn successor(value: &Value) -> Option<Value> {
-    let mut bytes = value.0.clone();
-    for byte in bytes.iter_mut().rev() {
+    let mut next = value.clone();
+    for byte in next.bytes_mut().iter_mut().rev() {
         *byte = byte.wrapping_add(1);
         if *byte != 0 {
-            return Some(Value(bytes));
+            return Some(next);
         }
     }
     None
@@ -246,7 +246,7 @@ mod tests {
 
     #[test]
     fn the_successor_carries_and_the_last_value_has_none() {
-        let next = |b: &[u8]| successor(&Value::from_bytes(b)).map(|v| v.0.to_vec());
+        let next = |b: &[u8]| successor(&Value::from_bytes(b)).map(|v| v.bytes().to_vec());
         assert_eq!(next(&[0, 255]), Some(vec![1, 0]));
         assert_eq!(next(&[1, 2]), Some(vec![1, 3]));
         assert_eq!(next(&[255, 255]), None);
