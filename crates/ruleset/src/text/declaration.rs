@@ -14,13 +14,23 @@ const UNSPEAKABLE: &str = "# cannot be spelled:";
 /// A whole table.
 pub(super) fn table(table: &Table) -> String {
     let mut text = format!("table {} {{\n", table.id);
-    let mut blocks: Vec<String> = Vec::new();
+    let before = text.len();
+    let between = |text: &mut String| {
+        if text.len() > before {
+            text.push('\n');
+        }
+    };
     if table.flags.dormant {
-        blocks.push("\tflags dormant\n".to_owned());
+        text.push_str("\tflags dormant\n");
     }
-    blocks.extend(table.sets.iter().map(set));
-    blocks.extend(table.chains.iter().map(|c| chain(table, c)));
-    text.push_str(&blocks.join("\n"));
+    for one in &table.sets {
+        between(&mut text);
+        set(one, &mut text);
+    }
+    for one in &table.chains {
+        between(&mut text);
+        chain(table, one, &mut text);
+    }
     text.push_str("}\n");
     text
 }
@@ -36,8 +46,8 @@ pub(super) fn program(rule: &Rule) -> String {
     exprs.join(" ").replace(['\n', '\r'], " ")
 }
 
-fn chain(table: &Table, chain: &Chain) -> String {
-    let mut text = format!("\tchain {} {{\n", chain.name);
+fn chain(table: &Table, chain: &Chain, text: &mut String) {
+    let _ = writeln!(text, "\tchain {} {{", chain.name);
     if let Some(base) = &chain.base {
         text.push_str(&hook(table.id.family, base));
     }
@@ -45,7 +55,6 @@ fn chain(table: &Table, chain: &Chain) -> String {
         let _ = writeln!(text, "\t\t{}", rule(table, one));
     }
     text.push_str("\t}\n");
-    text
 }
 
 /// What makes a chain a base chain, on a line of its own.
@@ -111,16 +120,27 @@ fn standard_priorities(family: Family, hook: Hook) -> &'static [(i32, &'static s
     }
 }
 
-fn set(set: &Set) -> String {
-    set_words(set).unwrap_or_else(|| format!("\t{UNSPEAKABLE} set {}\n", set.name))
+fn set(set: &Set, text: &mut String) {
+    let before = text.len();
+    if write_set(set, text).is_none() {
+        text.truncate(before);
+        let _ = writeln!(text, "\t{UNSPEAKABLE} set {}", set.name);
+    }
 }
 
 /// A set's declaration with its elements. None if one of them has no words.
 pub(super) fn set_words(set: &Set) -> Option<String> {
+    let mut text = String::new();
+    write_set(set, &mut text)?;
+    Some(text)
+}
+
+/// The same into a text; where there are no words, what has been written is half of it.
+fn write_set(set: &Set, text: &mut String) -> Option<()> {
     let Set { name, key, data, flags, timeout_ms, size, exprs, comment, elements: _ } = set;
     let columns = Column::of(key, flags.interval)?;
     let kind = if data.is_some() { "map" } else { "set" };
-    let mut text = format!("\t{kind} {name} {{\n\t\ttype {}", type_names(key)?);
+    let _ = write!(text, "\t{kind} {name} {{\n\t\ttype {}", type_names(key)?);
     if let Some(data) = data {
         let _ = write!(text, " : {}", type_names(data)?);
     }
@@ -136,13 +156,13 @@ pub(super) fn set_words(set: &Set) -> Option<String> {
         Some(stateful?.join(" ")).filter(|s| !s.is_empty()),
         timeout_ms.map(|ms| format!("timeout {}", duration(ms))),
         comment,
-        elements_line(set, &columns)?,
     ];
     for line in lines.into_iter().flatten() {
         let _ = writeln!(text, "\t\t{line}");
     }
+    write_elements(set, &columns, text)?;
     text.push_str("\t}\n");
-    Some(text)
+    Some(())
 }
 
 /// The types of a key or of data, joined. None if nft has no such declaration.
@@ -162,14 +182,14 @@ fn flags_line(flags: SetFlags, default_timeout: bool) -> Option<String> {
 }
 
 /// The elements, wrapped as nft wraps them; nothing if there are none.
-#[allow(clippy::option_option)]
-fn elements_line(set: &Set, columns: &[Column]) -> Option<Option<String>> {
+fn write_elements(set: &Set, columns: &[Column], text: &mut String) -> Option<()> {
     if set.elements.is_empty() {
-        return Some(None);
+        return Some(());
     }
-    let spelled = elements::spelled(set, columns)?;
-    let lines: Vec<String> = spelled.chunks(elements_a_line(&set.key)).map(|line| line.join(", ")).collect();
-    Some(Some(format!("elements = {{ {} }}", lines.join(",\n\t\t\t     "))))
+    text.push_str("\t\telements = { ");
+    elements::write(set, columns, Some(elements_a_line(&set.key)), text)?;
+    text.push_str(" }\n");
+    Some(())
 }
 
 /// How many elements nft puts on a line, by the type of the key.

@@ -26,9 +26,29 @@ impl Column {
     }
 }
 
-/// The elements of a set, spelled, in the order in which nft lists them. None if one has no spelling.
-pub(super) fn spelled(set: &Set, columns: &[Column]) -> Option<Vec<String>> {
-    sorted(set, columns).into_iter().map(|element| spell(set, columns, element)).collect()
+/// Writes the elements of a set, spelled, in the order in which nft lists them; on one line, or so many on
+/// each. None if one has no spelling.
+pub(super) fn write(set: &Set, columns: &[Column], a_line: Option<usize>, text: &mut String) -> Option<()> {
+    for (index, element) in sorted(set, columns).into_iter().enumerate() {
+        match index {
+            0 => {}
+            _ if a_line.is_some_and(|n| index % n == 0) => text.push_str(",\n\t\t\t     "),
+            _ => text.push_str(", "),
+        }
+        write_one(set, columns, element, text)?;
+    }
+    Some(())
+}
+
+/// A plain address or port, which most elements are, needs none of what others do.
+fn write_one(set: &Set, columns: &[Column], element: &Element, text: &mut String) -> Option<()> {
+    let Element { key, end, data, extra } = element;
+    if let ([one], None, None, None) = (columns, end, data, extra) {
+        let bytes = Some(key.bytes()).filter(|bytes| bytes.len() == one.len)?;
+        return value::write(one.kind, bytes, one.order, text);
+    }
+    text.push_str(&spell(set, columns, element)?);
+    Some(())
 }
 
 /// By number; of concatenations nft takes the last byte as the highest, and leaves ranges as they come.
@@ -87,11 +107,6 @@ fn spell_data(fields: &[DataType], data: &MapData) -> Option<String> {
 
 /// A key or a range of keys, field by field.
 pub(super) fn span(columns: &[Column], element: &Element, ranges: bool) -> Option<String> {
-    // A plain address or port, which most elements are, needs none of what follows.
-    if let ([one], None) = (columns, &element.end) {
-        let bytes = Some(element.key.bytes()).filter(|bytes| bytes.len() == one.len)?;
-        return value::spell(one.kind, bytes, one.order);
-    }
     let first = fields(columns, element.key.bytes())?;
     let last = match &element.end {
         Some(end) => fields(columns, end.bytes())?,

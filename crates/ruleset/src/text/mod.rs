@@ -6,6 +6,7 @@
 //! and [`unspeakable`] tells. One loss of nft's is kept, because the listing would be another without it:
 //! fields of `icmp` and `icmpv6` are listed without the family, and loaded again with it.
 
+mod address;
 mod comparison;
 mod context;
 mod declaration;

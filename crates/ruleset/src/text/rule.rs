@@ -66,7 +66,10 @@ pub(super) fn set(set: &SetRef, fields: &[Named]) -> Option<String> {
         SetRef::Anonymous(set) => set,
     };
     let columns: Vec<Column> = fields.iter().map(|field| field.column).collect();
-    Some(format!("{{ {} }}", elements::spelled(set, &columns)?.join(", ")))
+    let mut text = "{ ".to_owned();
+    elements::write(set, &columns, None, &mut text)?;
+    text.push_str(" }");
+    Some(text)
 }
 
 fn vmap(context: &mut Context, left: &[Operand<'_>], map: &SetRef) -> Option<String> {

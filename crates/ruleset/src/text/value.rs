@@ -1,6 +1,7 @@
 //! Single values as nft spells them: an address, a port, a mark, a list of flags.
 //! Not here: concatenations, ranges and sets of them ([`super::elements`]).
 
+use super::address;
 use super::names::{self, name_of};
 use crate::DataType;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -153,8 +154,11 @@ pub(super) fn spell(kind: Kind, bytes: &[u8], order: Order) -> Option<String> {
         None => format!("{n:#0width$x}"),
     };
     Some(match kind {
-        Kind::Ipv4 => Ipv4Addr::from(u32::try_from(n).ok()?).to_string(),
-        Kind::Ipv6 => ipv6(Ipv6Addr::from(n)),
+        Kind::Ipv4 | Kind::Ipv6 => {
+            let mut text = String::new();
+            write(kind, bytes, order, &mut text)?;
+            text
+        }
         Kind::Ether => bytes.iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().join(":"),
         Kind::IfName | Kind::Text => return quoted_name(bytes),
         Kind::TcpFlags | Kind::CtState | Kind::CtStatus => return flags(kind, small?, " | "),
@@ -182,6 +186,16 @@ pub(super) fn spell(kind: Kind, bytes: &[u8], order: Order) -> Option<String> {
     })
 }
 
+/// Writes what [`spell`] gives.
+pub(super) fn write(kind: Kind, bytes: &[u8], order: Order, text: &mut String) -> Option<()> {
+    match kind {
+        Kind::Ipv4 => address::ipv4(Ipv4Addr::from(u32::try_from(number(bytes, order)?).ok()?), text),
+        Kind::Ipv6 => address::ipv6(Ipv6Addr::from(number(bytes, order)?), text),
+        _ => text.push_str(&spell(kind, bytes, order)?),
+    }
+    Some(())
+}
+
 /// The names of all bits that are set. None if a bit has no name; `0x0` if none is set.
 pub(super) fn flags(kind: Kind, bits: u32, between: &str) -> Option<String> {
     if bits == 0 {
@@ -201,15 +215,6 @@ fn quoted_name(bytes: &[u8]) -> Option<String> {
     let speakable = !name.is_empty() && !name.contains(['"', '*', '\\', '\n']);
     let padded = bytes[end..].iter().all(|b| *b == 0);
     (speakable && padded).then(|| format!("\"{name}{}\"", if whole { "" } else { "*" }))
-}
-
-/// An IPv6 address as the C library writes it: with a dotted end where the first 96 bits are zero.
-fn ipv6(address: Ipv6Addr) -> String {
-    let [zeros @ .., a, b] = address.segments();
-    if zeros == [0; 6] && a != 0 {
-        return format!("::{}", Ipv4Addr::from(u32::from(a) << 16 | u32::from(b)));
-    }
-    address.to_string()
 }
 
 /// `ARPHRD_*` of `if_arp.h`: nft names these two.
