@@ -59,6 +59,10 @@ fn sockets_are_told_by_what_they_do() {
         let one = at(&connections, stream.local_addr().unwrap());
         assert_eq!((one.remote, one.inode), (stream.peer_addr().unwrap(), inode(&stream)));
         assert_eq!(connections.len(), 2);
+        let stream = TcpStream::connect((Ipv6Addr::LOCALHOST, 8081)).unwrap();
+        let connections = sockets::established().unwrap();
+        assert_eq!(at(&connections, stream.local_addr().unwrap()).remote, stream.peer_addr().unwrap());
+        assert_eq!(connections.len(), 4, "both families");
     });
 }
 
