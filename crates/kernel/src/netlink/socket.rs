@@ -30,6 +30,8 @@ pub(crate) struct Socket {
     seq: u32,
     buffer: Vec<u8>,
     send_buffer_bytes: usize,
+    /// An answer may be there still: the exchange that asked for it was not read to its end.
+    is_behind: bool,
 }
 
 /// How a dump ended.
@@ -54,7 +56,7 @@ impl Socket {
         let _ = sockopt::set_socket_recv_buffer_size_force(&fd, RECEIVE_BUFFER_BYTES);
         let wait = Some(Duration::from_secs(ANSWER_S));
         sockopt::set_socket_timeout(&fd, sockopt::Timeout::Recv, wait).map_err(open)?;
-        Ok(Socket { fd, seq: 0, buffer: vec![0; DATAGRAM_BYTES], send_buffer_bytes: 0 })
+        Ok(Socket { fd, seq: 0, buffer: vec![0; DATAGRAM_BYTES], send_buffer_bytes: 0, is_behind: false })
     }
 
     /// Lets Linux close it when it likes: see [`super::leave`].
@@ -65,6 +67,7 @@ impl Socket {
     /// Sends bytes as one datagram, whatever their size.
     pub(crate) fn send(&mut self, bytes: &[u8]) -> Result<(), NetlinkError> {
         self.grow_send_buffer(bytes.len());
+        self.is_behind = true;
         let sent = rustix::io::retry_on_intr(|| rustix::net::send(&self.fd, bytes, SendFlags::empty()));
         match sent {
             Ok(n) if n == bytes.len() => Ok(()),
@@ -122,6 +125,7 @@ impl Socket {
         let mut dump = Dump::Consistent;
         loop {
             if let Some(end) = self.receive_answer(seq, &mut dump, &mut each)? {
+                self.is_behind = false;
                 return end.map(|()| dump).map_err(NetlinkError::Refused);
             }
         }
@@ -159,8 +163,10 @@ impl Socket {
         loop {
             let datagram = match self.receive(RecvFlags::DONTWAIT) {
                 Ok(Some(datagram)) => datagram,
-                Ok(None) if is_overrun => return Err(NetlinkError::Overrun),
-                Ok(None) => return Ok(()),
+                Ok(None) => {
+                    self.is_behind = false;
+                    return if is_overrun { Err(NetlinkError::Overrun) } else { Ok(()) };
+                }
                 Err(NetlinkError::Overrun) if !is_overrun => {
                     is_overrun = true;
                     continue;
@@ -177,13 +183,14 @@ impl Socket {
 
     /// Drops what an earlier, failed exchange left behind.
     pub(crate) fn discard_pending(&mut self) -> Result<(), NetlinkError> {
-        loop {
+        while self.is_behind {
             match self.receive(RecvFlags::DONTWAIT) {
-                Ok(None) => return Ok(()),
+                Ok(None) => self.is_behind = false,
                 Ok(Some(_)) | Err(NetlinkError::Overrun | NetlinkError::Malformed) => {}
                 Err(e) => return Err(e),
             }
         }
+        Ok(())
     }
 
     /// One datagram, or none where there is none (in time).
