@@ -13,6 +13,7 @@ mod joined;
 mod man;
 mod precheck;
 mod safety_net;
+mod search;
 mod settle;
 mod sql;
 mod state;

@@ -97,7 +97,7 @@ impl<'p, 't> Nodes<'p, 't> {
 
     /// Makes room for as many nodes as the text can have: a list that grows is held twice while it is moved.
     pub(super) fn expect(&mut self, text: &str) {
-        let lines = text.as_bytes().windows(2).filter(|pair| pair == b"\n[").count();
+        let lines = memchr::memmem::find_iter(text.as_bytes(), b"\n[").count();
         // The second bound is for a text that is nothing but headers.
         self.found.nodes.reserve(lines.min(text.len() / NODE_BYTES_MIN));
     }

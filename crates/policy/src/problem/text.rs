@@ -106,7 +106,7 @@ pub(crate) fn floor(text: &str, at: usize) -> usize {
 }
 
 fn line_ends(text: &str, span: Range<usize>) -> u32 {
-    let ends = text.as_bytes()[span].iter().filter(|&&byte| byte == b'\n').count();
+    let ends = memchr::memchr_iter(b'\n', &text.as_bytes()[span]).count();
     u32::try_from(ends).unwrap_or(u32::MAX)
 }
 

@@ -7,6 +7,8 @@
 
 use crate::Place;
 use crate::problem::{Gather, Text};
+use memchr::memmem::{self, Finder};
+use memchr::{memchr, memrchr};
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, Error};
@@ -88,15 +90,23 @@ fn too_long(text: &Text<'_>, piece: &Range<usize>, header: Option<&str>) -> crat
 pub(crate) struct Pieces<'p, 't> {
     text: &'p Text<'t>,
     from: usize,
-    header: Option<&'static str>,
+    header: Option<Header>,
+}
+
+/// A line that pieces begin with, and what finds it.
+struct Header {
+    line: &'static str,
+    finder: Finder<'static>,
 }
 
 impl<'p, 't> Pieces<'p, 't> {
     /// Pieces that begin with `header` lines, or the whole.
     pub(crate) fn of(text: &'p Text<'t>, header: Option<&'static str>) -> Pieces<'p, 't> {
         // Inside a string over several lines a header is only text.
-        let is_cut = !text.str().contains("\"\"\"") && !text.str().contains("'''");
-        Pieces { text, from: 0, header: header.filter(|_| is_cut) }
+        let has = |quotes: &str| memmem::find(text.str().as_bytes(), quotes.as_bytes()).is_some();
+        let is_cut = !has("\"\"\"") && !has("'''");
+        let header = header.filter(|_| is_cut).map(|line| Header { line, finder: Finder::new(line) });
+        Pieces { text, from: 0, header }
     }
 }
 
@@ -104,25 +114,29 @@ impl<'p, 't> Iterator for Pieces<'p, 't> {
     type Item = Piece<'p, 't>;
 
     fn next(&mut self) -> Option<Piece<'p, 't>> {
-        let (text, from, header) = (self.text.str(), self.from, self.header);
+        let (text, from) = (self.text.str(), self.from);
         if from > text.len() {
             return None;
         }
-        let to = header.and_then(|header| header_after(text, from, header)).unwrap_or(text.len());
+        let header = self.header.as_ref();
+        let to = header.and_then(|header| header_after(text, from, &header.finder)).unwrap_or(text.len());
         self.from = if to == text.len() { to + 1 } else { to };
+        let header = header.map(|header| header.line);
         Some(Piece { text: self.text, bytes: from..to, header })
     }
 }
 
 /// Where the next line after the one at `from` begins that is a header.
-fn header_after(text: &str, from: usize, header: &str) -> Option<usize> {
-    let mut at = from;
-    while let Some(newline) = text[at..].find('\n') {
-        at += newline + 1;
-        let line = &text[at..];
-        if line.trim_start_matches([' ', '\t']).starts_with(header) {
-            return Some(at);
+fn header_after(text: &str, from: usize, header: &Finder<'_>) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let mut at = from + memchr(b'\n', &bytes[from..])? + 1;
+    while let Some(found) = header.find(&bytes[at..]) {
+        let found = at + found;
+        let line = memrchr(b'\n', &bytes[..found]).map_or(0, |newline| newline + 1);
+        if bytes[line..found].iter().all(|byte| matches!(byte, b' ' | b'\t')) {
+            return Some(line);
         }
+        at = found + header.needle().len();
     }
     None
 }

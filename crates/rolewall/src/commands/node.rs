@@ -11,6 +11,7 @@ use crate::failure::{Failure, Kind, file_failure};
 use crate::firewall::Firewall;
 use crate::host::{CLUSTER, CLUSTER_D, Host, ROLES_D, SETTINGS};
 use crate::joined::{self, Event, Way};
+use crate::search;
 use crate::state::{Store, write_atomically};
 use rolewall_control::{Held, Revision};
 use rolewall_kernel::nft::NftError;
@@ -178,13 +179,16 @@ fn refuse_known(
     text: &str,
     begun: bool,
 ) -> Result<(), Failure> {
+    let words: Vec<String> =
+        private.iter().map(|a| format!("\"{a}\"")).chain([format!("\"{name}\"")]).collect();
+    if !begun && search::has_none(&host.path(CLUSTER), &words) {
+        return Ok(());
+    }
     let Some(cluster) = host.source(CLUSTER)? else { return Ok(()) };
     let own = PathBuf::from(format!("{CLUSTER_D}/{name}.toml"));
     let others = if begun { host.sources_in(CLUSTER_D, ".toml")? } else { Vec::new() };
     let mut sources: Vec<Source> = others.into_iter().filter(|source| source.path != own).collect();
     sources.insert(0, cluster);
-    let words: Vec<String> =
-        private.iter().map(|a| format!("\"{a}\"")).chain([format!("\"{name}\"")]).collect();
     if !sources.iter().any(|source| words.iter().any(|word| source.text.contains(word))) {
         return Ok(());
     }
@@ -367,7 +371,7 @@ fn write_drop_in(file: &Path, text: &str) -> Result<(), Failure> {
     if let Some(directory) = file.parent() {
         fs::create_dir_all(directory).map_err(|e| file_failure("make", directory, &e))?;
     }
-    write_atomically(file, text.as_bytes())
+    write_atomically(file, &[text.as_bytes()])
 }
 
 fn drop_in(name: &NodeName, private: &[IpAddr], roles: &BTreeSet<String>) -> String {
