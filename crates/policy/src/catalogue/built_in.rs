@@ -21,7 +21,7 @@ impl Catalogue {
     /// If a file that was compiled in is wrong: then every test of this crate fails.
     pub fn built_in() -> Catalogue {
         let files = FILES.map(|(path, text)| Source::new(path, text));
-        match merge::merge(&Catalogue::default(), &files) {
+        match merge::merge(Catalogue::default(), &files) {
             Ok(catalogue) => catalogue,
             Err(problems) => panic!("the roles that are compiled in are wrong:\n{problems}"),
         }

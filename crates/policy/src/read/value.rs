@@ -66,19 +66,21 @@ impl Reader<'_, '_> {
 
     /// One of few words.
     pub(crate) fn choice<T: Copy>(&mut self, value: &Value<'_>, choices: Choices<'_, T>) -> Option<T> {
+        let chosen_by = |word: &str| choices.iter().find(|(choice, _)| *choice == word).map(|(_, c)| *c);
+        // Words about it are made only where they are needed: the catalogue has hundreds of choices.
+        if let Some(chosen) = value.get_ref().as_str().and_then(chosen_by) {
+            return Some(chosen);
+        }
         let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
         let wanted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
         let wanted = either(&wanted);
         let word = self.string(value, &wanted, &format!("\"{}\"", words.first().unwrap_or(&"")))?;
-        let chosen = choices.iter().find(|(choice, _)| *choice == word).map(|(_, chosen)| *chosen);
-        if chosen.is_none() {
-            let what = || format!("expected {wanted}, found {}", quote(word));
-            self.wrong(self.span(value), what, || match nearest(word, words.iter().copied()) {
-                Some(near) => format!("did you mean \"{near}\"?"),
-                None => format!("write {wanted}"),
-            });
-        }
-        chosen
+        let what = || format!("expected {wanted}, found {}", quote(word));
+        self.wrong(self.span(value), what, || match nearest(word, words.iter().copied()) {
+            Some(near) => format!("did you mean \"{near}\"?"),
+            None => format!("write {wanted}"),
+        });
+        None
     }
 }
 
