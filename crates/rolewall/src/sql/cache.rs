@@ -69,7 +69,7 @@ pub(super) fn keep(store: &Store, kept: &Kept) -> Result<(), Failure> {
     let body = serde_json::to_vec(&Document::of(kept)).map_err(Failure::host)?;
     let mut bytes = format!("{MAGIC} bytes={} sha256={}\n", body.len(), checksum(&body)).into_bytes();
     bytes.extend(body);
-    write_atomically(&store.path(FILE), &bytes)
+    write_atomically(&store.path(FILE), &[&bytes])
 }
 
 /// The last good answer; of this database, where that is said.

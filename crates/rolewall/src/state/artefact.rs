@@ -65,9 +65,8 @@ impl Store {
         let id = table_id();
         let load = Change::load(&id, None, generation);
         let batch = batch::encode(&load.visible()).map_err(Failure::from)?;
-        let mut bytes = header(revision, &batch).into_bytes();
-        bytes.extend_from_slice(&batch);
-        write_atomically(&self.path(stage.file_name()), &bytes)
+        let header = header(revision, &batch);
+        write_atomically(&self.path(stage.file_name()), &[header.as_bytes(), &batch])
     }
 
     /// The candidate's file becomes the confirmed one.

@@ -7,21 +7,24 @@ use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-/// Writes beside, syncs, renames over, syncs the directory. Readable by its owner alone.
-pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+/// Writes the parts one after the other, beside, syncs, renames over, syncs the directory. Readable by its owner
+/// alone.
+pub(crate) fn write_atomically(path: &Path, parts: &[&[u8]]) -> Result<(), Failure> {
     let beside = path.with_extension("new");
-    let written = write_new(&beside, bytes).and_then(|()| fs::rename(&beside, path));
+    let written = write_new(&beside, parts).and_then(|()| fs::rename(&beside, path));
     written.and_then(|()| sync_directory(path)).map_err(|e| file_failure("write", path, &e))
 }
 
-fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+fn write_new(path: &Path, parts: &[&[u8]]) -> std::io::Result<()> {
     // What an earlier run left behind when it was killed.
     match fs::remove_file(path) {
         Err(e) if e.kind() != ErrorKind::NotFound => return Err(e),
         _ => {}
     }
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(bytes)?;
+    for part in parts {
+        file.write_all(part)?;
+    }
     file.sync_all()
 }
 

@@ -121,6 +121,6 @@ impl Store {
     pub(crate) fn write_notes(&self, notes: &Notes) -> Result<(), Failure> {
         let notes = Notes { format: FORMAT, ..notes.clone() };
         let text = serde_json::to_vec_pretty(&notes).map_err(|e| Failure::new(Kind::Bug, e))?;
-        write_atomically(&self.path("notes.json"), &text)
+        write_atomically(&self.path("notes.json"), &[&text])
     }
 }

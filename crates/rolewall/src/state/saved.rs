@@ -27,8 +27,8 @@ const NFT: [&str; 2] = ["/usr/sbin/nft", "/sbin/nft"];
 impl Store {
     /// Saves what was in force. Returns the file that the operator is told of.
     pub(crate) fn save(&self, host: &Host, previous: &str) -> Result<PathBuf, Failure> {
-        let copy = format!("# sha256 of the rest: {}\n{previous}", checksum(previous.as_bytes()));
-        write_atomically(&self.path("previous.saved"), copy.as_bytes())?;
+        let header = format!("# sha256 of the rest: {}\n", checksum(previous.as_bytes()));
+        write_atomically(&self.path("previous.saved"), &[header.as_bytes(), previous.as_bytes()])?;
         write_exclusively(&host.path("/tmp"), previous)
     }
 }
