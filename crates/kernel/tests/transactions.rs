@@ -183,6 +183,74 @@ fn only_elements_that_are_there_are_found_in_order() {
 }
 
 #[test]
+fn sets_hold_exactly_their_elements_or_do_not() {
+    in_namespace(|| {
+        let address = |n: u16| Element::key(&[[10, 0], n.to_be_bytes()].concat());
+        let mut table = small_table();
+        table.sets[0].elements = (0..3000).map(address).collect();
+        let mut ranges = Set::new("ranges", &[DataType::InetService]);
+        ranges.flags.interval = true;
+        ranges.elements = vec![Element::range(&[0, 10], &[0, 20]), Element::key(&[0, 30])];
+        table.sets.push(ranges);
+        let mut nft = Nft::open().unwrap();
+        nft.commit(&creation(&table)).unwrap();
+        assert!(nft.holds_exactly(&table.id, &table.sets).unwrap());
+
+        let mut other = table.sets.clone();
+        other[0].elements.pop();
+        assert!(!nft.holds_exactly(&table.id, &other).unwrap(), "one is held that is not wanted");
+        other[0].elements.extend([address(2999), address(3000)]);
+        assert!(!nft.holds_exactly(&table.id, &other).unwrap(), "one is wanted that is not held");
+        let mut other = table.sets.clone();
+        other[1].elements[0] = Element::range(&[0, 10], &[0, 19]);
+        assert!(!nft.holds_exactly(&table.id, &other).unwrap(), "a range is held that is longer");
+        let mut other = table.sets.clone();
+        other[0].name = "none".into();
+        assert!(!nft.holds_exactly(&table.id, &other).unwrap(), "there is no such set");
+        other[0].elements.clear();
+        assert!(nft.holds_exactly(&table.id, &other).unwrap(), "nor is anything wanted of it");
+
+        nft.commit(&of(vec![Op::DeleteElements(&table.id, &table.sets[0], &[address(7)])])).unwrap();
+        assert!(!nft.holds_exactly(&table.id, &table.sets).unwrap());
+    });
+}
+
+#[test]
+fn an_outline_has_the_rules_that_are_asked_for() {
+    in_namespace(|| {
+        let mut table = small_table();
+        let mut ports = Set::new("", &[DataType::InetService]);
+        ports.elements = vec![Element::key(&[0, 22]), Element::key(&[0, 80])];
+        let of_ports = Expr::Lookup {
+            sreg: rolewall_ruleset::Reg(0),
+            set: rolewall_ruleset::SetRef::Anonymous(Box::new(ports)),
+            dreg: None,
+            invert: false,
+        };
+        let load = Expr::Payload {
+            base: rolewall_ruleset::expr::PayloadBase::Transport,
+            offset: 2,
+            len: 2,
+            dreg: rolewall_ruleset::Reg(0),
+        };
+        let rule = Rule { exprs: vec![load, of_ports], ..Rule::default() };
+        for name in ["one", "two"] {
+            table.chains.push(Chain { name: name.into(), base: None, rules: vec![rule.clone()] });
+        }
+        let mut nft = Nft::open().unwrap();
+        nft.commit(&creation(&table)).unwrap();
+        let whole = nft.read_outline(&table.id).unwrap().unwrap();
+        let of_two = nft.read_outline_of(&table.id, &|chain| chain == "two").unwrap().unwrap();
+        assert_eq!(whole.chain("two").unwrap().rules[0].exprs, rule.exprs);
+        assert_eq!(of_two.chain("two"), whole.chain("two"));
+        assert_eq!(of_two.sets, whole.sets);
+        let names = |table: &Table| table.chains.iter().map(|c| c.name.clone()).collect::<Vec<_>>();
+        assert_eq!(names(&of_two), names(&whole));
+        assert!(of_two.chain("one").unwrap().rules.is_empty());
+    });
+}
+
+#[test]
 fn a_table_sleeps_and_wakes_with_all_that_is_in_it() {
     in_namespace(|| {
         let table = small_table();

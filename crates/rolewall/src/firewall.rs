@@ -1,6 +1,7 @@
 //! Our table in the live kernel: read it, change it, and believe only what it answers.
 //! Not here: when to change it (crate `control`) and to what (crate `policy`).
 
+use crate::beside::beside;
 use crate::failure::{Failure, Kind};
 use rolewall_control::frame::{ARMED, Leads, armed, led_chain};
 use rolewall_control::{Change, Held, Phase, Revision};
@@ -37,7 +38,16 @@ impl Firewall {
 
     /// What the kernel holds of ours; none if there is no such table.
     pub(crate) fn look(&mut self) -> Result<Option<Seen>, Failure> {
-        let Some(mut outline) = self.nft.read_outline(&self.id)? else { return Ok(None) };
+        self.look_at(None)
+    }
+
+    /// The same, but where one revision is asked for, of the others only the names.
+    fn look_at(&mut self, only: Option<Revision>) -> Result<Option<Seen>, Failure> {
+        let is_wanted = |chain: &str| {
+            let revision = Revision::of_name(chain);
+            only.is_none() || revision.is_none() || revision == only
+        };
+        let Some(mut outline) = self.nft.read_outline_of(&self.id, &is_wanted)? else { return Ok(None) };
         if let Some(armed) = outline.sets.iter_mut().find(|s| s.name == ARMED) {
             armed.elements = self.nft.read_elements(&self.id, &armed.clone())?;
         }
@@ -47,16 +57,8 @@ impl Firewall {
 
     /// One generation as the kernel holds it, elements included.
     pub(crate) fn read_generation(&mut self, seen: &Seen, revision: Revision) -> Result<Generation, Failure> {
-        let is_its = |name: &str| Revision::of_name(name) == Some(revision);
-        let mut generation = Generation::empty(&self.id);
-        let parts = &mut generation.parts;
-        parts.sets = seen.outline.sets.iter().filter(|s| is_its(&s.name)).cloned().collect();
-        self.nft.fill(&self.id, &mut parts.sets)?;
-        let regular = seen.outline.chains.iter().filter(|c| c.base.is_none() && is_its(&c.name));
-        parts.chains = regular.cloned().collect();
-        let is_candidate = seen.held.candidate_revision() == Some(revision);
-        let leads = if is_candidate { &seen.held.candidate } else { &seen.held.confirmed };
-        generation.entries = leads.iter().map(|(hook, entry)| (*hook, entry.clone())).collect();
+        let mut generation = seen.generation(revision);
+        self.nft.fill(&self.id, &mut generation.parts.sets)?;
         Ok(generation)
     }
 
@@ -101,31 +103,73 @@ impl Firewall {
 
     /// Refuses to believe that a generation is in force before the readback shows it.
     pub(crate) fn verify(&mut self, revision: Revision, wanted: &Generation) -> Result<Seen, Failure> {
-        let seen = self.look()?;
+        // The elements, which are half of what there is to read, in a conversation of their own.
+        let (id, mut second) = (self.id.clone(), Nft::open()?);
+        let elements = || {
+            let is_held = second.holds_exactly(&id, &wanted.parts.sets);
+            second.leave();
+            is_held
+        };
+        let (seen, are_held) = beside(|| self.look_at(Some(revision)), elements);
+        let seen = seen?;
         let phase = Phase::of(seen.as_ref().map(|s| &s.held));
         let Some(seen) = seen.filter(|_| phase.in_force() == Some(revision)) else {
             return Err(not_there(revision, phase, &["packets are not led to it".to_owned()]));
         };
-        let differences = self.differences(&seen, phase, revision, wanted)?;
+        let differences = self.differences(&seen, phase, revision, wanted, are_held?)?;
         if differences.is_empty() { Ok(seen) } else { Err(not_there(revision, phase, &differences)) }
     }
 
-    /// What differs of a generation that is in force, and of the way to it.
-    pub(crate) fn differences(
+    /// Whether a generation is in force, and the way to it as it was seen.
+    pub(crate) fn is_as_seen(
         &mut self,
         seen: &Seen,
         phase: Phase,
         revision: Revision,
         wanted: &Generation,
+    ) -> Result<bool, Failure> {
+        let are_held = self.nft.holds_exactly(&self.id, &wanted.parts.sets)?;
+        Ok(self.differences(seen, phase, revision, wanted, are_held)?.is_empty())
+    }
+
+    /// What differs of a generation that is in force, and of the way to it. Only what is not known to be held
+    /// needs to be read to be told.
+    fn differences(
+        &mut self,
+        seen: &Seen,
+        phase: Phase,
+        revision: Revision,
+        wanted: &Generation,
+        are_held: bool,
     ) -> Result<Vec<String>, Failure> {
         let entries = leads(wanted);
         let mut found = match phase {
             Phase::Test { .. } => frame_differences(seen, &seen.held.confirmed, &entries),
             _ => frame_differences(seen, &entries, &Leads::new()),
         };
-        let held = self.read_generation(seen, revision)?;
-        found.extend(generation_differences(&held, wanted));
+        let mut held = seen.generation(revision);
+        if !are_held || !delta::same_but_elements(&held.parts, &wanted.parts) {
+            self.nft.fill(&self.id, &mut held.parts.sets)?;
+            found.extend(generation_differences(&held, wanted));
+        }
         Ok(found)
+    }
+}
+
+impl Seen {
+    /// One generation, without the elements of its sets.
+    fn generation(&self, revision: Revision) -> Generation {
+        let Seen { outline, held } = self;
+        let is_its = |name: &str| Revision::of_name(name) == Some(revision);
+        let mut generation = Generation::empty(&outline.id);
+        let parts = &mut generation.parts;
+        parts.sets = outline.sets.iter().filter(|s| is_its(&s.name)).cloned().collect();
+        let regular = outline.chains.iter().filter(|c| c.base.is_none() && is_its(&c.name));
+        parts.chains = regular.cloned().collect();
+        let is_candidate = held.candidate_revision() == Some(revision);
+        let leads = if is_candidate { &held.candidate } else { &held.confirmed };
+        generation.entries = leads.iter().map(|(hook, entry)| (*hook, entry.clone())).collect();
+        generation
     }
 }
 

@@ -1,6 +1,7 @@
 //! The one binary: `rolewall`, and `voipnow_firewall` where it is called by that name.
 //! Not here: what the commands do ([`commands`]).
 
+mod beside;
 mod candidate;
 mod cli;
 mod commands;

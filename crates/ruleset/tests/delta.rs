@@ -4,7 +4,9 @@
 mod common;
 
 use common::build::*;
-use rolewall_ruleset::delta::{DifferenceKind, ELEMENTS_TOLD, differences, elements_only, same};
+use rolewall_ruleset::delta::{
+    DifferenceKind, ELEMENTS_TOLD, differences, elements_only, same, same_but_elements,
+};
 use rolewall_ruleset::expr::Expr;
 use rolewall_ruleset::set::ElementExtra;
 use rolewall_ruleset::*;
@@ -75,6 +77,26 @@ fn elements_that_differ_are_all_that_is_changed() {
         ["set nodes: missing: element 10.0.3.232", "set nodes: extra: element 10.0.0.3"].map(str::to_owned);
     assert_eq!(told, expected);
     assert!(!same(&read_back(), &want));
+    assert!(same_but_elements(&read_back(), &want));
+}
+
+#[test]
+fn all_but_elements_is_compared_without_them() {
+    let bare = |mut table: Table| {
+        table.sets.iter_mut().for_each(|set| set.elements.clear());
+        table
+    };
+    assert!(same_but_elements(&bare(read_back()), &sample()));
+    let mut want = sample();
+    want.chains[0].rules.remove(1);
+    assert!(!same_but_elements(&read_back(), &want));
+    let mut want = sample();
+    want.sets[1].size = Some(10);
+    assert!(!same_but_elements(&read_back(), &want));
+    let mut want = sample();
+    want.sets.push(set("more", &[DataType::Mark], vec![]));
+    assert!(!same_but_elements(&read_back(), &want));
+    assert!(!same_but_elements(&want, &read_back()));
 }
 
 #[test]

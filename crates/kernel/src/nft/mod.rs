@@ -23,6 +23,7 @@ mod commit;
 mod decode;
 mod encode;
 mod error;
+mod exact;
 mod find;
 mod read;
 mod userdata;

@@ -7,7 +7,9 @@ use super::encode::nfgenmsg;
 use super::wire::{self, NFGENMSG_LEN, message};
 use super::{Nft, NftError};
 use crate::netlink::{Dump, Message, NetlinkError, Writer};
-use rolewall_ruleset::{Chain, Element, Family, Rule, Ruleset, Set, SetRef, Table, TableFlags, TableId};
+use rolewall_ruleset::{
+    Chain, Element, Expr, Family, Rule, Ruleset, Set, SetRef, Table, TableFlags, TableId,
+};
 use rustix::io::Errno;
 use std::collections::BTreeMap;
 use std::io;
@@ -59,7 +61,7 @@ impl Nft {
     /// Of one moment: it is read again if the ruleset changes meanwhile, and fails as
     /// [`NftError::Unstable`] if that does not end.
     pub fn read_table(&mut self, id: &TableId) -> Result<Option<Table>, NftError> {
-        self.consistently(&format!("reading table {id}"), |nft| nft.table_once(id, Elements::All))
+        self.consistently(&format!("reading table {id}"), |nft| nft.table_once(id, Elements::All, &|_| true))
     }
 
     /// The named sets of a table, without their elements.
@@ -77,7 +79,8 @@ impl Nft {
             table.chains = nft.chains_once(id)?;
             table.chains.retain(|c| c.base.is_some());
             for chain in &mut table.chains {
-                let rules = nft.rules_of_once(id, Some(&chain.name), &mut BTreeMap::new())?;
+                let is_its = |name: &str| name == chain.name;
+                let rules = nft.rules_of_once(id, Some(&chain.name), &mut BTreeMap::new(), &is_its)?;
                 chain.rules = rules.into_iter().map(|r| r.rule).collect();
             }
             Ok(table)
@@ -86,8 +89,17 @@ impl Nft {
 
     /// A table without the elements of its named sets; those of anonymous sets are there.
     pub fn read_outline(&mut self, id: &TableId) -> Result<Option<Table>, NftError> {
+        self.read_outline_of(id, &|_| true)
+    }
+
+    /// The same with the rules of some chains, by name; of the others only that they are there.
+    pub fn read_outline_of(
+        &mut self,
+        id: &TableId,
+        with_rules: &dyn Fn(&str) -> bool,
+    ) -> Result<Option<Table>, NftError> {
         let doing = format!("reading the outline of table {id}");
-        self.consistently(&doing, |nft| nft.table_once(id, Elements::None))
+        self.consistently(&doing, |nft| nft.table_once(id, Elements::None, with_rules))
     }
 
     /// All tables with everything in them.
@@ -96,7 +108,7 @@ impl Nft {
             let ids = nft.table_ids_once()?;
             let mut tables = Vec::with_capacity(ids.len());
             for (id, _) in ids {
-                tables.extend(nft.table_once(&id, Elements::All)?);
+                tables.extend(nft.table_once(&id, Elements::All, &|_| true)?);
             }
             Ok(Ruleset { tables })
         })
@@ -122,7 +134,7 @@ impl Nft {
     }
 
     /// Repeats a reading until the generation is the same before and after.
-    fn consistently<T>(
+    pub(super) fn consistently<T>(
         &mut self,
         doing: &str,
         mut read: impl FnMut(&mut Nft) -> Result<T, NftError>,
@@ -141,7 +153,7 @@ impl Nft {
     }
 
     /// A dump, each message decoded; one that cannot be is an error, not a gap.
-    fn dump<T>(
+    pub(super) fn dump<T>(
         &mut self,
         doing: &str,
         kind: u16,
@@ -170,23 +182,32 @@ impl Nft {
         })
     }
 
-    fn table_once(&mut self, id: &TableId, wanted: Elements) -> Result<Option<Table>, NftError> {
+    fn table_once(
+        &mut self,
+        id: &TableId,
+        wanted: Elements,
+        with_rules: &dyn Fn(&str) -> bool,
+    ) -> Result<Option<Table>, NftError> {
         let Some((_, flags)) = self.table_ids_once()?.into_iter().find(|(found, _)| found == id) else {
             return Ok(None);
         };
         let (mut sets, mut anonymous) = (Vec::new(), BTreeMap::new());
         for DecodedSet { name, mut set, .. } in self.sets_once(id)? {
-            if set.is_anonymous() || wanted == Elements::All {
-                set.elements = self.elements_once(id, &name, &set)?;
-            }
             if set.is_anonymous() {
                 anonymous.insert(name, set);
-            } else {
-                sets.push(set);
+                continue;
             }
+            if wanted == Elements::All {
+                set.elements = self.elements_once(id, &name, &set)?;
+            }
+            sets.push(set);
         }
         let mut chains = self.chains_once(id)?;
-        for DecodedRule { chain, rule, .. } in self.rules_once(id, &mut anonymous)? {
+        for DecodedRule { chain, mut rule, .. } in self.rules_once(id, &mut anonymous, with_rules)? {
+            for set in rule.exprs.iter_mut().filter_map(anonymous_set) {
+                let name = std::mem::take(&mut set.name);
+                set.elements = self.elements_once(id, &name, set)?;
+            }
             push_rule(&mut chains, &chain, rule);
         }
         Ok(Some(Table { id: id.clone(), flags, sets, chains }))
@@ -202,7 +223,12 @@ impl Nft {
         Ok(sets.into_iter().filter(|s| s.table == id.name).collect())
     }
 
-    fn elements_once(&mut self, id: &TableId, name: &str, set: &Set) -> Result<Vec<Element>, NftError> {
+    pub(super) fn elements_once(
+        &mut self,
+        id: &TableId,
+        name: &str,
+        set: &Set,
+    ) -> Result<Vec<Element>, NftError> {
         let doing = format!("reading the elements of {id} {name}");
         let fill = |w: &mut Writer| {
             w.fixed(&nfgenmsg(family_code(id.family), 0));
@@ -226,21 +252,24 @@ impl Nft {
         Ok(chains.into_iter().filter(|(table, _)| *table == id.name).map(|(_, chain)| chain).collect())
     }
 
-    /// The rules, each anonymous set moved into the lookup that names it.
+    /// The rules of some chains, each anonymous set moved into the lookup that names it: still under its name,
+    /// by which its elements are asked for.
     fn rules_once(
         &mut self,
         id: &TableId,
         anonymous: &mut BTreeMap<String, Set>,
+        wanted: &dyn Fn(&str) -> bool,
     ) -> Result<Vec<DecodedRule>, NftError> {
-        self.rules_of_once(id, None, anonymous)
+        self.rules_of_once(id, None, anonymous, wanted)
     }
 
-    /// The same of one chain, or of all.
+    /// The same; Linux is asked for one chain, or for all.
     fn rules_of_once(
         &mut self,
         id: &TableId,
         only: Option<&str>,
         anonymous: &mut BTreeMap<String, Set>,
+        wanted: &dyn Fn(&str) -> bool,
     ) -> Result<Vec<DecodedRule>, NftError> {
         let doing = format!("reading the rules of table {id}");
         let fill = |w: &mut Writer| {
@@ -251,17 +280,25 @@ impl Nft {
             }
         };
         let mut resolve = |name: String, _| match anonymous.remove(&name) {
-            Some(set) => SetRef::Anonymous(Box::new(set)),
+            Some(set) => SetRef::Anonymous(Box::new(Set { name, ..set })),
             None => SetRef::Named(name),
         };
         let rules = self.dump(&doing, message::GETRULE, fill, |m| {
             let bytes = m.after(NFGENMSG_LEN);
             // Rules of other tables must not take this one's sets; kernels that filter send none.
-            let (table, _) = decode::rule_place(bytes)?;
-            if table == id.name { decode::rule(bytes, &mut resolve).map(Some) } else { Some(None) }
+            let (table, chain) = decode::rule_place(bytes)?;
+            let is_wanted = table == id.name && wanted(&chain);
+            if is_wanted { decode::rule(bytes, &mut resolve).map(Some) } else { Some(None) }
         })?;
-        let is_wanted = |r: &DecodedRule| only.is_none_or(|chain| r.chain == chain);
-        Ok(rules.into_iter().flatten().filter(is_wanted).collect())
+        Ok(rules.into_iter().flatten().collect())
+    }
+}
+
+/// The set that a lookup has of its own.
+fn anonymous_set(expr: &mut Expr) -> Option<&mut Set> {
+    match expr {
+        Expr::Lookup { set: SetRef::Anonymous(set), .. } => Some(set),
+        _ => None,
     }
 }
 

@@ -166,7 +166,7 @@ fn is_there(
 ) -> Result<bool, Failure> {
     let phase = Phase::of(seen.map(|s| &s.held));
     match seen.filter(|_| phase == (Phase::Confirmed { revision })) {
-        Some(seen) => Ok(firewall.differences(seen, phase, revision, wanted)?.is_empty()),
+        Some(seen) => firewall.is_as_seen(seen, phase, revision, wanted),
         None => Ok(false),
     }
 }

@@ -63,6 +63,17 @@ pub fn same(have: &Table, want: &Table) -> bool {
     walk(have, want, &mut |_| ControlFlow::Break(())).is_continue()
 }
 
+/// The same, whatever the elements of the named sets are.
+pub fn same_but_elements(have: &Table, want: &Table) -> bool {
+    let mut stop = |_: &dyn Fn() -> Difference| ControlFlow::Break(());
+    let held = by_name(&have.sets, |set| &set.name);
+    let is_declared = |set: &Set| held.get(set.name.as_str()).is_some_and(|h| alike::declarations(h, set));
+    walk_table(have, want, &mut stop).is_continue()
+        && walk_chains(have, want, &mut stop).is_continue()
+        && have.sets.len() == want.sets.len()
+        && want.sets.iter().all(is_declared)
+}
+
 /// What differs, in words. Of many elements of one set the first [`ELEMENTS_TOLD`] are told, and the rest
 /// counted.
 pub fn differences(have: &Table, want: &Table) -> Vec<Difference> {
@@ -80,20 +91,13 @@ pub const ELEMENTS_TOLD: usize = 10;
 /// The changes of elements of named sets that lead from `have` to `want`, if nothing else differs. Empty if
 /// nothing does. Sets whose elements packets add are left as they are.
 pub fn elements_only(have: &Table, want: &Table) -> Option<Vec<SetDelta>> {
-    let mut stop = |_: &dyn Fn() -> Difference| ControlFlow::Break(());
-    let alike = walk_table(have, want, &mut stop).is_continue()
-        && walk_chains(have, want, &mut stop).is_continue()
-        && have.sets.len() == want.sets.len();
-    if !alike {
+    if !same_but_elements(have, want) {
         return None;
     }
-    let held: BTreeMap<&str, &Set> = have.sets.iter().map(|set| (set.name.as_str(), set)).collect();
+    let held = by_name(&have.sets, |set| &set.name);
     let mut deltas = Vec::new();
     for wanted in &want.sets {
         let held = held.get(wanted.name.as_str())?;
-        if !alike::declarations(held, wanted) {
-            return None;
-        }
         let changes = elements::Changes::of(held, wanted);
         if !changes.is_empty() {
             deltas.push(changes.cloned(&wanted.name));
