@@ -18,6 +18,7 @@ mod search;
 mod settle;
 mod sql;
 mod state;
+mod step;
 
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Command, NodeCommand, PlanFormat};

@@ -2,10 +2,11 @@
 //! Not here: what it prints; the vendor's command says the same things in other words.
 
 use super::switch::confirmed;
+use crate::beside::beside;
 use crate::candidate::{in_force, out_of_force};
 use crate::cli::ApplyArgs;
 use crate::failure::{Failure, Kind};
-use crate::firewall::{Firewall, Seen, frame_differences, generation_differences, leads};
+use crate::firewall::{Firewall, Seen, generation_differences};
 use crate::foreign::{self, Foreign};
 use crate::host::Host;
 use crate::inputs::{Inputs, Look};
@@ -14,13 +15,12 @@ use crate::precheck::{self, Cut, Live};
 use crate::safety_net;
 use crate::settle::{return_to_previous, settle};
 use crate::state::artefact::Stage;
-use crate::state::saved::previous;
 use crate::state::{Notes, Store};
-use rolewall_control::frame::Leads;
+use crate::step::{Basis, Step};
 use rolewall_control::{Change, Phase, Revision};
+use rolewall_policy::Plan;
 use rolewall_policy::plan::Warning;
-use rolewall_policy::{Plan, lower};
-use rolewall_ruleset::delta::{self, SetDelta};
+use rolewall_ruleset::delta::SetDelta;
 use rolewall_ruleset::transaction::IfThere;
 use rolewall_ruleset::{Generation, Op, TableFlags, TableId, Transaction};
 use std::path::{Path, PathBuf};
@@ -57,26 +57,27 @@ pub(crate) fn apply(host: &Host, arguments: &ApplyArgs) -> Result<Applied, Failu
     host.live("apply")?;
     let store = Store::of(host);
     let _lock = store.lock("apply")?;
-    // Neither half of the work asks anything of the other.
-    let (inputs, stand) = std::thread::scope(|scope| {
-        let inputs = scope.spawn(|| Inputs::read(host, Look::AsNeeded));
-        let stand = Stand::read(host, store);
-        (joined_value(inputs.join()), stand)
-    });
+    let (stand, inputs) = beside(|| Stand::read(host, store), || Inputs::read(host, Look::AsNeeded));
     let inputs = inputs?;
     inputs.tell_notes();
     let mut stand = stand?;
     stand.notes.stand_in = inputs.stand_in.clone();
     hold_if_shrunk(&inputs, &stand.notes, arguments)?;
-    let plan = inputs.plan()?;
-    let nodes = inputs.inventory.nodes.len();
-    let window = inputs.settings.test_window;
-    drop(inputs);
-    let mut applying = Applying { host, stand, plan: &plan, arguments, nodes };
-    let applied = match applying.within_what_is_confirmed()? {
-        Some(applied) => applied,
-        None => applying.new_revision(window)?,
+    let (nodes, window) = (inputs.inventory.nodes.len(), inputs.settings.test_window);
+    let confirmed = stand.confirmed.take();
+    let Stand { firewall, notes, phase, seen, foreign, .. } = &mut stand;
+    let basis = Basis { arguments, phase: *phase, seen: seen.as_ref(), notes, foreign };
+    let think = || {
+        let plan = inputs.plan()?;
+        drop(inputs);
+        let step = basis.step(&plan, confirmed);
+        Ok::<_, Failure>((plan, step))
     };
+    let (live, thought) = beside(|| Live::read(firewall), think);
+    let live = live?;
+    let (plan, step) = thought?;
+    let mut applying = Applying { host, stand, live, plan: &plan, arguments, nodes };
+    let applied = applying.take(step, window)?;
     applying.stand.firewall.leave();
     Ok(applied)
 }
@@ -93,7 +94,6 @@ struct Stand {
     /// The confirmed generation, elements included.
     confirmed: Option<Generation>,
     foreign: Vec<Foreign>,
-    live: Live,
 }
 
 impl Stand {
@@ -106,9 +106,8 @@ impl Stand {
             _ => None,
         };
         let foreign = foreign::tables(&mut firewall)?;
-        let live = Live::read(&mut firewall)?;
         let before = notes.clone();
-        Ok(Stand { store, firewall, notes, before, phase, seen, confirmed, foreign, live })
+        Ok(Stand { store, firewall, notes, before, phase, seen, confirmed, foreign })
     }
 }
 
@@ -133,41 +132,25 @@ fn hold_if_shrunk(inputs: &Inputs, notes: &Notes, arguments: &ApplyArgs) -> Resu
 struct Applying<'a> {
     host: &'a Host,
     stand: Stand,
+    live: Live,
     plan: &'a Plan,
     arguments: &'a ApplyArgs,
     nodes: usize,
 }
 
 impl Applying<'_> {
-    /// Where the confirmed revision is the plan, or becomes it by some elements, no new one is made. Only
-    /// elements of `--final`, that is: a test must be able to go back.
-    fn within_what_is_confirmed(&mut self) -> Result<Option<Applied>, Failure> {
-        let (Phase::Confirmed { revision }, Some(held)) = (self.stand.phase, &self.stand.confirmed) else {
-            return Ok(None);
-        };
-        if self.arguments.rebuild || self.arguments.take_over {
-            return Ok(None);
-        }
-        let wanted = lower::lower(self.plan, &revision.prefix());
-        if held.entries != wanted.entries {
-            return Ok(None);
-        }
-        let is_led = |seen: &Seen| frame_differences(seen, &leads(&wanted), &Leads::new()).is_empty();
-        if !self.stand.seen.as_ref().is_some_and(is_led) {
-            return Ok(None);
-        }
-        let Some(deltas) = delta::elements_only(&held.parts, &wanted.parts) else { return Ok(None) };
-        if deltas.is_empty() {
-            keep_on_disk(&self.stand.store, revision, held)?;
-            if self.stand.notes != self.stand.before {
-                self.stand.store.write_notes(&self.stand.notes)?;
+    fn take(&mut self, step: Step, window: Duration) -> Result<Applied, Failure> {
+        match step {
+            Step::Nothing { revision, wanted } => {
+                keep_on_disk(&self.stand.store, revision, &wanted)?;
+                if self.stand.notes != self.stand.before {
+                    self.stand.store.write_notes(&self.stand.notes)?;
+                }
+                Ok(self.applied(revision, How::Unchanged, None, Cut::default()))
             }
-            return Ok(Some(self.applied(revision, How::Unchanged, None, Cut::default())));
+            Step::Elements { revision, wanted, deltas } => self.elements(revision, wanted, &deltas),
+            Step::New { revision, wanted, previous } => self.new_revision(revision, wanted, previous, window),
         }
-        if !self.arguments.final_ || !fits(held, &deltas) {
-            return Ok(None);
-        }
-        self.elements(revision, wanted, &deltas).map(Some)
     }
 
     fn elements(
@@ -202,11 +185,14 @@ impl Applying<'_> {
     }
 
     /// A whole new generation beside what is in force.
-    fn new_revision(&mut self, window: Duration) -> Result<Applied, Failure> {
-        let generations = self.stand.seen.iter().flat_map(|s| s.held.generations.keys().copied());
-        let revision = self.stand.notes.next_revision(generations);
-        let (previous, judged) = self.side_by_side(&revision.prefix());
-        let (cut, generation) = judged?;
+    fn new_revision(
+        &mut self,
+        revision: Revision,
+        wanted: Generation,
+        previous: Result<String, Failure>,
+        window: Duration,
+    ) -> Result<Applied, Failure> {
+        let (cut, generation) = self.precheck(wanted)?;
         let saved = self.stand.store.save(self.host, &previous?)?;
         let sleeping =
             if self.arguments.take_over { foreign::to_sleep(&self.stand.foreign) } else { Vec::new() };
@@ -228,29 +214,12 @@ impl Applying<'_> {
     fn precheck(&self, generation: Generation) -> Result<(Cut, Generation), Failure> {
         let candidate = in_force(generation);
         precheck::keeps_its_plan(&candidate, self.plan)?;
-        let cut = precheck::cut_by(&candidate, &self.stand.live);
+        let cut = precheck::cut_by(&candidate, &self.live);
         if let (Some((session, by)), false) = (cut.sessions.first(), self.arguments.force) {
             return Err(Failure::input(format_args!("your own session would be cut: {session}\n  decided by {by}"))
                 .help("nothing was changed; add your network to admin in cluster.toml or to TRUSTED_NET, or use --force"));
         }
         Ok((cut, out_of_force(candidate)))
-    }
-
-    /// What was in force as text, and the candidate, judged: neither needs the other.
-    #[allow(clippy::type_complexity)]
-    fn side_by_side(
-        &mut self,
-        prefix: &str,
-    ) -> (Result<String, Failure>, Result<(Cut, Generation), Failure>) {
-        let confirmed = self.stand.confirmed.take();
-        let foreign = std::mem::take(&mut self.stand.foreign);
-        let (previous, judged) = std::thread::scope(|scope| {
-            let previous = scope.spawn(|| previous(confirmed, &foreign));
-            let judged = self.precheck(lower::lower(self.plan, prefix));
-            (joined_value(previous.join()), judged)
-        });
-        self.stand.foreign = foreign;
-        (previous, judged)
     }
 
     /// Everything that must be on disk before the kernel changes.
@@ -261,12 +230,12 @@ impl Applying<'_> {
         saved: &Path,
         sleeping: &[(TableId, TableFlags)],
     ) -> Result<(), Failure> {
-        let Stand { notes, store, live, .. } = &mut self.stand;
+        let Stand { notes, store, .. } = &mut self.stand;
         notes.last_revision = revision.0;
         notes.saved = Some(saved.to_owned());
         notes.asleep_by_test.extend(sleeping.iter().map(|(id, _)| id.to_string()));
         notes.nodes_under_test = Some(self.nodes);
-        notes.session = live.sessions.first().map(ToString::to_string);
+        notes.session = self.live.sessions.first().map(ToString::to_string);
         store.write_notes(notes)?;
         store.write_artefact(Stage::Candidate, revision, generation)
     }
@@ -368,18 +337,4 @@ fn keep_on_disk(store: &Store, revision: Revision, held: &Generation) -> Result<
     store.write_artefact(Stage::Confirmed, revision, held)?;
     joined::forget_all_but(store, None);
     Ok(())
-}
-
-/// What a thread of ours returned; its panic is ours.
-fn joined_value<T>(joined: std::thread::Result<T>) -> T {
-    joined.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-}
-
-/// Whether the sets that grow have room.
-fn fits(held: &Generation, deltas: &[SetDelta]) -> bool {
-    deltas.iter().all(|delta| {
-        let set = held.parts.set(&delta.set);
-        let room = set.and_then(|s| s.size).map_or(usize::MAX, |size| size as usize);
-        set.is_some_and(|s| s.elements.len() + delta.add.len() <= room)
-    })
 }
