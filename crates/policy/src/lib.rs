@@ -20,4 +20,5 @@ pub use observed::{Observed, observe};
 pub use plan::Plan;
 pub use ports::{PortRange, Proto};
 pub use problem::{Place, Problem, Problems, Source};
+pub use read::nearest;
 pub use settings::{Mode, Settings};

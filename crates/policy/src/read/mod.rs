@@ -8,7 +8,7 @@ mod value;
 mod walk;
 
 pub(crate) use document::{Document, Piece, Pieces, documents};
-pub(crate) use near::nearest;
+pub use near::nearest;
 pub(crate) use net::{node_address, prefix, without_contained};
 pub(crate) use value::{known_roles, unknown_role};
 pub(crate) use walk::{Reader, Span, Table, Value};

@@ -2,7 +2,7 @@
 //! Not here: which words are known.
 
 /// The nearest of `known`, if it is near enough to have been meant.
-pub(crate) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+pub fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     /// Nothing that is known is longer.
     const WORD_BYTES_MAX: usize = 64;
     if word.len() > WORD_BYTES_MAX {

@@ -16,7 +16,7 @@ use document::{
 use rolewall_evidence::{Address, Evidence, Kind, NamedFile, Reach, programs};
 use rolewall_policy::observed::{Conflict, Facts, Key, Observation, conflicts};
 use rolewall_policy::plan::Me;
-use rolewall_policy::{PortRange, Role, Service};
+use rolewall_policy::{PortRange, Role, Service, nearest};
 use std::fs;
 
 pub(crate) fn detect(host: &Host, arguments: &DetectArgs) -> Result<Detected, Failure> {
@@ -47,20 +47,32 @@ pub(crate) fn detect(host: &Host, arguments: &DetectArgs) -> Result<Detected, Fa
 
 /// `--file SERVICE=PATH`
 fn named_file(word: &str) -> Result<NamedFile, Failure> {
-    let known = || programs::PROGRAMS.iter().map(|p| p.name).collect::<Vec<_>>().join(", ");
-    let wrong = |what: String| Failure::input(what).help(format!("services that are known: {}", known()));
     let Some((service, path)) = word.split_once('=') else {
-        return Err(wrong(format!("--file {word}: expected SERVICE=PATH")));
+        return Err(Failure::input(format_args!("--file {word}: expected SERVICE=PATH")).help(known(word)));
     };
     let Some(program) = programs::find(service) else {
-        return Err(wrong(format!("--file {word}: no configuration of a service {service:?} is read")));
+        let what = format_args!("--file {word}: no configuration of a service {service:?} is read");
+        return Err(Failure::input(what).help(known(service)));
     };
     if !path.starts_with('/') {
-        let what =
-            format!("--file {word}: expected an absolute path on the host (below DIR with --root DIR)");
-        return Err(Failure::input(what).help(format!("--file {service}=/etc/…")));
+        let what = format_args!("--file {word}: expected an absolute path on the host");
+        return Err(Failure::input(what)
+            .help(format!("write --file {service}=/…; with --root DIR, as seen from DIR")));
     }
     Ok(NamedFile { program: program.name.to_owned(), path: path.to_owned() })
+}
+
+/// The known service that was meant, or all of them.
+fn known(word: &str) -> String {
+    let names =
+        || programs::PROGRAMS.iter().flat_map(|p| std::iter::once(p.name).chain(p.aliases.iter().copied()));
+    match nearest(word, names()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => {
+            let all: Vec<&str> = programs::PROGRAMS.iter().map(|program| program.name).collect();
+            format!("services that are known: {}", all.join(", "))
+        }
+    }
 }
 
 /// What disagrees on this host.
