@@ -5,5 +5,6 @@ pub mod erlang;
 pub mod lua;
 pub mod shell;
 pub mod sipscript;
+pub(crate) mod template;
 pub mod xml;
 pub mod yaml;

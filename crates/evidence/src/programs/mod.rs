@@ -28,9 +28,9 @@ mod relocated;
 mod rtpengine;
 mod rtpproxy;
 mod ssh;
-mod template;
 mod voipnow;
 
+use crate::formats::template;
 use crate::found::Found;
 use crate::hosts::Hosts;
 use crate::reading::Reading;

@@ -1,171 +1,13 @@
-//! Kamailio's preprocessor: definitions, substitutions and conditions.
+//! Kamailio's preprocessor: how definitions, substitutions and conditions are written.
 //! Not here: files that include others, which both dialects have.
 
-use super::expression::{Value, evaluate};
-use super::{Dialect, Frame, Script, line, string};
+use super::defines::is_version;
+use super::expression::evaluate;
+use super::words::{line, string};
+use super::{Dialect, Frame, Script};
 use crate::reading::Reading;
 use crate::text::{Place, Text};
-use std::collections::HashMap;
 use std::sync::Arc;
-
-/// Kamailio's own bound is 512.
-const DEFINES_MAX: usize = 10_000;
-/// Rules that every string is put through.
-const RULES_MAX: usize = 1_000;
-/// Bytes that substitutions may write, of all strings together.
-const WRITTEN_MAX: usize = 8 << 20;
-
-/// What `#!define` and its relatives said.
-#[derive(Default)]
-pub(super) struct Defines {
-    known: Vec<Define>,
-    index: HashMap<String, usize>,
-    rules: Vec<Rule>,
-    environment: HashMap<String, String>,
-    written: usize,
-}
-
-struct Define {
-    /// None where it is not known here: the word stays as it is.
-    value: Option<Arc<str>>,
-    place: Place,
-}
-
-/// `#!subst "/this/that/"`, of a pattern that is plain text.
-struct Rule {
-    this: String,
-    that: String,
-    is_global: bool,
-    define: usize,
-}
-
-impl Defines {
-    pub(super) fn place(&self, index: usize) -> Option<Place> {
-        self.known.get(index).map(|define| define.place.clone())
-    }
-
-    pub(super) fn value(&self, name: &str) -> Option<(usize, Arc<str>)> {
-        let index = *self.index.get(name)?;
-        self.known.get(index)?.value.clone().map(|value| (index, value))
-    }
-
-    pub(super) fn set(&mut self, name: &str, value: &str, place: Place) {
-        self.add(name, Some(value), place);
-    }
-
-    pub(super) fn environment(&mut self, name: &str, value: &str) {
-        self.environment.insert(name.to_owned(), value.to_owned());
-    }
-
-    fn add(&mut self, name: &str, value: Option<&str>, place: Place) -> usize {
-        if self.known.len() < DEFINES_MAX {
-            if !name.is_empty() {
-                self.index.insert(name.to_owned(), self.known.len());
-            }
-            self.known.push(Define { value: value.map(Arc::from), place });
-        }
-        self.known.len().saturating_sub(1)
-    }
-
-    /// Puts a string through the rules; which definitions changed it.
-    pub(super) fn substitute(&mut self, text: &mut String) -> Vec<usize> {
-        let mut changed = Vec::new();
-        for rule in &self.rules {
-            if self.written >= WRITTEN_MAX || text.len() > 1 << 16 || !text.contains(&rule.this) {
-                continue;
-            }
-            let count = if rule.is_global { usize::MAX } else { 1 };
-            *text = text.replacen(&rule.this, &rule.that, count);
-            self.written += text.len();
-            changed.insert(0, rule.define);
-        }
-        changed
-    }
-
-    /// `$env(NAME)` and `$def(NAME)` in a value, as far as they are known.
-    fn filled(&self, value: &str) -> String {
-        let mut filled = String::new();
-        let mut rest = value;
-        while let Some((before, after)) = rest.split_once('$') {
-            filled.push_str(before);
-            let inside = |prefix: &str| after.strip_prefix(prefix)?.split_once(')');
-            let known = inside("env(")
-                .map(|(name, rest)| (self.environment.get(name).cloned(), rest))
-                .or_else(|| inside("def(").map(|(name, rest)| (self.plain(name), rest)));
-            match known {
-                Some((Some(value), after)) => (rest, _) = (after, filled.push_str(&value)),
-                Some((None, _)) | None => (rest, _) = (after, filled.push('$')),
-            }
-            if filled.len() > 1 << 16 {
-                break;
-            }
-        }
-        filled.push_str(rest);
-        filled
-    }
-
-    fn plain(&self, name: &str) -> Option<String> {
-        self.value(name).map(|(_, value)| value.trim_matches('"').to_owned())
-    }
-
-    /// As `#!ifexp` sees a name: 0 where it is not defined, 1 where it has no value.
-    fn operand(&self, name: &str) -> Option<Value> {
-        if is_version(name) {
-            return None;
-        }
-        let Some(define) = self.index.get(name).and_then(|index| self.known.get(*index)) else {
-            return Some(Value::Number(0.0));
-        };
-        match define.value.as_deref()? {
-            "" => Some(Value::Number(1.0)),
-            text => Some(Value::Text(text.trim_matches(['"', '\'']).to_owned())),
-        }
-    }
-}
-
-/// Defined by Kamailio itself, by its version, which no file says.
-fn is_version(name: &str) -> bool {
-    let number = name.strip_prefix("KAMAILIO_").unwrap_or("");
-    name == "OS_NAME" || number == "VERSION" || number.starts_with(|c: char| c.is_ascii_digit())
-}
-
-/// The conditions that are open.
-#[derive(Default)]
-pub(super) struct Conditions {
-    open: Vec<(bool, Arc<Text>, u32)>,
-    failed: usize,
-}
-
-impl Conditions {
-    pub(super) fn is_skipping(&self) -> bool {
-        self.failed > 0
-    }
-
-    fn open(&mut self, holds: bool, file: &Arc<Text>, line: u32) {
-        self.failed += usize::from(!holds);
-        self.open.push((holds, file.clone(), line));
-    }
-
-    fn otherwise(&mut self) -> bool {
-        let Some((holds, _, _)) = self.open.last_mut() else { return false };
-        *holds = !*holds;
-        self.failed = if *holds { self.failed.saturating_sub(1) } else { self.failed + 1 };
-        true
-    }
-
-    fn close(&mut self) -> bool {
-        let Some((holds, _, _)) = self.open.pop() else { return false };
-        self.failed = self.failed.saturating_sub(usize::from(!holds));
-        true
-    }
-
-    /// Kamailio does not start where one is left open.
-    pub(super) fn end(&mut self, reading: &mut Reading<'_>) {
-        for (_, file, line) in self.open.drain(..).take(10) {
-            reading.trouble(&file.place(line), "the condition has no #!endif: Kamailio would not start");
-        }
-    }
-}
 
 /// A directive's name, and all that follows it.
 fn directive(rest: &str) -> Option<(&str, &str)> {
@@ -301,14 +143,14 @@ impl Script {
         if is_version(name) {
             reading.unresolved(format!("whether {name} is defined, which is by Kamailio's version"), place);
         }
-        self.defines.index.contains_key(name) == (kind == "ifdef")
+        self.defines.has(name) == (kind == "ifdef")
     }
 
     fn definition(&mut self, reading: &mut Reading<'_>, kind: &str, body: &str, place: Place) {
         let Some(name) = name(body) else {
             return reading.trouble(&place, "not understood: expected a name to define");
         };
-        let is_known = self.defines.index.contains_key(name);
+        let is_known = self.defines.has(name);
         if is_known && kind.starts_with("try") {
             return;
         }
@@ -332,7 +174,7 @@ impl Script {
     fn of_environment(&mut self, reading: &mut Reading<'_>, kind: &str, after: &str, place: Place) {
         let word = after.split_whitespace().next().unwrap_or("");
         let (name, variable) = word.split_once('=').unwrap_or((word, word));
-        let known = self.defines.environment.get(variable).cloned();
+        let known = self.defines.variable(variable);
         let value = known.map(|value| if kind.ends_with('s') { format!("\"{value}\"") } else { value });
         match value {
             Some(value) => self.defines.set(name, &value, place),
@@ -347,7 +189,7 @@ impl Script {
 
     /// `/this/that/flags`, of any character instead of the slash.
     fn rule(&mut self, reading: &mut Reading<'_>, kind: &str, mut rule: String, place: Place) {
-        self.defines.substitute(&mut rule);
+        let via = self.defines.substitute(&mut rule);
         let parts = rule.chars().next().and_then(|mark| {
             let mut parts = rule.get(mark.len_utf8()..)?.split(mark);
             Some((parts.next()?.to_owned(), parts.next()?.to_owned(), parts.next()?.to_owned()))
@@ -356,7 +198,7 @@ impl Script {
             return reading.trouble(&place, "not understood: expected a rule like \"/this/that/\"");
         };
         let mut that = self.defines.filled(&that);
-        if kind != "subst" && self.defines.index.contains_key(&this) {
+        if kind != "subst" && self.defines.has(&this) {
             reading.trouble(&place, format_args!("{this} is defined already: Kamailio would not start"));
             return;
         }
@@ -365,11 +207,8 @@ impl Script {
             that = format!("\"{that}\"");
         }
         let define = self.defines.add(&name, Some(&that), place);
-        // A pattern that is more than text would need the pattern language, and none of ours has an address.
-        if !this.contains(['*', '+', '?', '[', '(', '|', '^', '$']) && self.defines.rules.len() < RULES_MAX {
-            let (this, that) = (this.replace('\\', ""), that.trim_matches('"').to_owned());
-            self.defines.rules.push(Rule { this, that, is_global: flags.contains('g'), define });
-        }
+        self.defines.came_from(define, via);
+        self.defines.rule(&this, &that, flags.contains('g'), define);
     }
 }
 

@@ -3,16 +3,23 @@
 //! Source: Kamailio's core cookbook; OpenSIPS' manual, "Script Syntax" and "Core Parameters".
 //! Not here: what any statement means.
 
+mod conditions;
+mod defines;
 mod directives;
 mod expression;
+mod macros;
 pub mod socket;
 pub mod statement;
+mod words;
 
+use crate::formats::template;
 use crate::reading::{Absent, Reading};
 use crate::text::{Place, Text, join};
-use directives::{Conditions, Defines};
+use conditions::Conditions;
+use defines::Defines;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use words::{is_placeholder, line, string, unrendered, variable, word};
 
 /// Bytes of definitions that words are replaced by. Kamailio itself has no bound, and hangs.
 const EXPANDED_MAX: usize = 1 << 20;
@@ -39,6 +46,8 @@ pub enum Kind {
     Text,
     /// A variable of the routing logic (`$var(x)`), which no statement of ours needs.
     Variable,
+    /// A statement or value of a template that was not rendered.
+    Template,
     /// Any other character.
     Mark(char),
 }
@@ -48,10 +57,12 @@ pub enum Kind {
 pub struct Token {
     /// What it is.
     pub kind: Kind,
-    /// Its text; empty for marks and variables.
+    /// Its text; of a template with its marks; empty for marks and variables.
     pub text: String,
     file: Arc<Text>,
     line: u32,
+    /// Nothing stands between the token before and this one.
+    is_glued: bool,
     /// The definitions that it came from.
     via: Vec<usize>,
 }
@@ -60,6 +71,11 @@ impl Token {
     /// Whether it is this character.
     pub fn is(&self, mark: char) -> bool {
         self.kind == Kind::Mark(mark)
+    }
+
+    /// Whether it is part of the same word as the token before, for one who reads words between blanks.
+    pub fn is_glued(&self) -> bool {
+        self.is_glued
     }
 
     /// The text of a word.
@@ -150,8 +166,13 @@ impl Script {
     /// The line of a token, and the lines of the definitions that it came from.
     pub fn places(&mut self, token: &Token) -> Vec<Place> {
         let own = self.place(token);
-        let via = token.via.iter().filter_map(|index| self.defines.place(*index));
-        std::iter::once(own).chain(via).collect()
+        let mut places = vec![own];
+        for place in token.via.iter().flat_map(|index| self.defines.places(*index)) {
+            if !places.contains(&place) {
+                places.push(place);
+            }
+        }
+        places
     }
 
     /// The line of a token.
@@ -181,6 +202,7 @@ impl Script {
     }
 
     fn scan(&mut self, reading: &mut Reading<'_>) -> Option<Token> {
+        let mut is_glued = true;
         loop {
             let Some(frame) = self.frames.last().cloned() else {
                 self.conditions.end(reading);
@@ -191,20 +213,33 @@ impl Script {
                 self.frames.pop();
                 continue;
             };
-            if self.conditions.is_skipping() {
-                self.skip(reading, &frame);
-            } else if first.is_whitespace() {
-                self.advance(first.len_utf8());
-            } else if self.is_directive(reading, &frame) {
-            } else if first == '#' || self.dialect == Dialect::Kamailio && rest.starts_with("//") {
-                self.comment();
-            } else if rest.starts_with("/*") {
-                let length = self.block_comment(reading, rest, &frame);
-                self.advance(length);
-            } else if let Some(token) = self.token(reading, first, &frame) {
-                return Some(token);
+            if let Some(token) = self.passed(reading, first, &frame) {
+                return Some(Token { is_glued, ..token });
             }
+            // A word that a definition replaces has not been passed, but begun.
+            is_glued &= first.is_ascii_alphanumeric() || first == '_';
         }
+    }
+
+    /// The token that stands here; none where what stands here is none, or another text instead of it.
+    fn passed(&mut self, reading: &mut Reading<'_>, first: char, frame: &Frame) -> Option<Token> {
+        let rest = frame.rest();
+        if self.conditions.is_skipping() {
+            self.skip(reading, frame);
+        } else if first.is_whitespace() {
+            self.advance(first.len_utf8());
+        } else if self.is_directive(reading, frame) || self.is_macro(reading, frame) {
+        } else if first == '#' || self.dialect == Dialect::Kamailio && rest.starts_with("//") {
+            self.comment();
+        } else if rest.starts_with("/*") {
+            let length = self.block_comment(reading, rest, frame);
+            self.advance(length);
+        } else if let Some(length) = template::comment(rest) {
+            self.advance(length);
+        } else {
+            return self.token(reading, first, frame);
+        }
+        None
     }
 
     fn advance(&mut self, by: usize) {
@@ -254,6 +289,10 @@ impl Script {
                 (Kind::Text, text, length)
             }
             '$' => (Kind::Variable, String::new(), variable(rest)),
+            '{' | '<' if unrendered(rest).is_some() => {
+                let length = unrendered(rest).unwrap_or(1);
+                (Kind::Template, rest.get(..length).unwrap_or("").to_owned(), length)
+            }
             _ => match word(rest) {
                 0 => (Kind::Mark(first), String::new(), first.len_utf8()),
                 length => {
@@ -271,7 +310,8 @@ impl Script {
             self.frames.iter().filter_map(|f| f.value.as_ref().map(|(_, index, _)| *index)).collect();
         // Innermost first: it is what the word says at last.
         via.reverse();
-        Some(Token { kind, text, file: frame.file.clone(), line: frame.line(), via })
+        let (file, line) = (frame.file.clone(), frame.line());
+        Some(Token { kind, text, file, line, is_glued: false, via })
     }
 
     /// A word that is a directive to read another file, or that a definition replaces.
@@ -285,10 +325,14 @@ impl Script {
         while self.frames.last().is_some_and(|f| f.value.is_some() && f.rest().is_empty()) {
             self.frames.pop();
         }
-        let within = self.frames.iter().filter(|f| f.value.is_some()).count();
-        if self.expanded >= EXPANDED_MAX || within >= WITHIN_MAX {
-            let place = self.place_at(&frame.file, frame.line());
-            reading.trouble(&place, format_args!("the definition of {word} leads back to itself"));
+        let mut within = self.frames.iter().filter_map(|f| f.value.as_ref().map(|(_, within, _)| *within));
+        let is_within = within.clone().count() >= WITHIN_MAX || within.any(|within| within == index);
+        if self.expanded >= EXPANDED_MAX || is_within {
+            // `<MY_PORT>` as the value of MY_PORT is to be filled in; whoever needs it says so.
+            if !is_placeholder(&value) {
+                let place = self.place_at(&frame.file, frame.line());
+                reading.trouble(&place, format_args!("the definition of {word} leads back to itself"));
+            }
             return false;
         }
         self.expanded += value.len() + 16;
@@ -344,87 +388,4 @@ impl Script {
             token.via.extend(via);
         }
     }
-}
-
-/// The bytes up to the end of the line, with it.
-fn line(rest: &str) -> usize {
-    rest.find('\n').map_or(rest.len(), |at| at + 1)
-}
-
-/// The text of a string, and its bytes. Strings in double quotes that follow each other are one.
-fn string(rest: &str) -> Option<(String, usize)> {
-    if let Some(inside) = rest.strip_prefix('\'') {
-        let end = inside.find('\'')?;
-        return Some((inside.get(..end)?.to_owned(), end + 2));
-    }
-    let (mut text, mut at) = (String::new(), 0);
-    while let Some(inside) = rest.get(at..)?.strip_prefix('"') {
-        let mut is_escaped = false;
-        let end = inside.find(|c| {
-            let is_end = c == '"' && !is_escaped;
-            is_escaped = c == '\\' && !is_escaped;
-            is_end
-        })?;
-        unescape(inside.get(..end)?, &mut text);
-        at += end + 2;
-        let after = rest.get(at..)?;
-        let blanks = after.len() - after.trim_start().len();
-        if !after.trim_start().starts_with('"') {
-            break;
-        }
-        at += blanks;
-    }
-    Some((text, at))
-}
-
-fn unescape(inside: &str, into: &mut String) {
-    let mut chars = inside.chars();
-    while let Some(c) = chars.next() {
-        match (c, c == '\\') {
-            (_, true) => match chars.next() {
-                Some('n') => into.push('\n'),
-                Some('r') => into.push('\r'),
-                Some('t') => into.push('\t'),
-                Some('\n') | None => {}
-                Some(c @ ('"' | '\\')) => into.push(c),
-                Some(other) => into.extend(['\\', other]),
-            },
-            (c, false) => into.push(c),
-        }
-    }
-}
-
-/// `$name`, `$name(…)` and `$(…)`: what is in the parentheses may be anything but a line end.
-fn variable(rest: &str) -> usize {
-    let name = rest.bytes().skip(1).take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count() + 1;
-    let mut depth = 0usize;
-    for (at, byte) in rest.bytes().enumerate().skip(name) {
-        match byte {
-            b'(' => depth += 1,
-            b')' if depth > 1 => depth -= 1,
-            b')' if depth == 1 => return at + 1,
-            b'\n' => return at,
-            _ if depth == 0 => return at,
-            _ => {}
-        }
-    }
-    rest.len()
-}
-
-/// The bytes of a word: letters, digits and `_`, or an IPv6 address.
-fn word(rest: &str) -> usize {
-    let name = rest.bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count();
-    name.max(ipv6(rest))
-}
-
-/// The longest IPv6 address that stands here.
-fn ipv6(rest: &str) -> usize {
-    let run = rest.bytes().take(40).take_while(|b| b.is_ascii_hexdigit() || *b == b':').count();
-    let may_be = rest.get(..run).is_some_and(|run| run.contains("::") || run.matches(':').count() >= 7);
-    if !may_be || rest.starts_with(":::") {
-        return 0;
-    }
-    let is_address =
-        |end: &usize| rest.get(..*end).is_some_and(|text| text.parse::<std::net::Ipv6Addr>().is_ok());
-    (2..=run).rev().find(is_address).unwrap_or(0)
 }

@@ -1,6 +1,7 @@
 //! `[protocol:]host[:port]`, as statements name a socket.
 //! Not here: what it opens.
 
+use super::words::is_placeholder;
 use super::{Kind, Script, Token};
 use crate::reading::Reading;
 use crate::text::Place;
@@ -44,23 +45,34 @@ pub fn read(script: &mut Script, reading: &mut Reading<'_>, is_protocol: fn(&str
         script.next(reading);
         script.next(reading);
     }
-    let is_read =
-        hosts(script, reading, &mut socket).is_some() && port(script, reading, &mut socket).is_some();
-    if is_read {
-        return Some(socket);
+    let port = hosts(script, reading, &mut socket).and_then(|()| port(script, reading, &first, &mut socket));
+    match port.filter(|_| !is_glued(script, reading)) {
+        Some(Port::Number(number)) => {
+            socket.port = number;
+            return Some(socket);
+        }
+        Some(Port::Name(name)) => reading.unresolved(format!("the port {name:?}"), &socket.place()),
+        None => not_read(reading, &socket.places),
     }
-    not_read(reading, &script.place(&first));
     script.end_line(reading, &first);
     None
 }
 
-/// A line that is no statement: with a placeholder in it, somebody is to fill it in.
-pub fn not_read(reading: &mut Reading<'_>, place: &Place) {
-    if place.said().contains(['{', '<', '@', '$', '%', '(']) {
+/// A line that is no statement: with a placeholder in it, or in a definition that it uses, somebody is to fill
+/// it in.
+pub fn not_read(reading: &mut Reading<'_>, places: &[Place]) {
+    let Some(place) = places.first() else { return };
+    if places.iter().any(|place| is_placeholder(place.said())) {
         reading.unresolved("a value that is to be filled in", place);
     } else {
         reading.trouble(place, "not understood: expected [protocol:]address[:port]");
     }
+}
+
+/// Whether the word goes on where a socket would end: `udp:192.0.2.1:50{{ port }}`, `wss:192.0.2.1:443`.
+fn is_glued(script: &mut Script, reading: &mut Reading<'_>) -> bool {
+    let is_other = |kind| !matches!(kind, Kind::Mark(';' | '}' | ',' | ')'));
+    script.peek(reading, 0).is_some_and(|next| next.is_glued() && is_other(next.kind))
 }
 
 fn hosts(script: &mut Script, reading: &mut Reading<'_>, socket: &mut Socket) -> Option<()> {
@@ -79,12 +91,12 @@ fn host(script: &mut Script, reading: &mut Reading<'_>, socket: &mut Socket) -> 
     let is_bracketed = script.take(reading, '[').is_some();
     let mut token = script.next(reading)?;
     script.substituted(&mut token);
+    used(script, &token, socket);
     let mut host = match token.kind {
         Kind::Word | Kind::Text => token.text.clone(),
         Kind::Mark('*') => "*".to_owned(),
-        Kind::Mark(_) | Kind::Variable => return None,
+        Kind::Mark(_) | Kind::Variable | Kind::Template => return None,
     };
-    used(script, &token, socket);
     while token.kind == Kind::Word && !is_bracketed && is_continued(script, reading) {
         let mark = script.next(reading)?;
         let part = script.next(reading)?;
@@ -104,18 +116,34 @@ fn is_continued(script: &mut Script, reading: &mut Reading<'_>) -> bool {
     is_mark && script.peek(reading, 1).is_some_and(|token| token.kind == Kind::Word)
 }
 
-fn port(script: &mut Script, reading: &mut Reading<'_>, socket: &mut Socket) -> Option<()> {
+/// What stands behind the colon.
+enum Port {
+    /// None where no colon is: the default then, as for 0 and `*`.
+    Number(Option<u16>),
+    /// A word that is to be filled in, since no definition has it.
+    Name(String),
+}
+
+fn port(script: &mut Script, reading: &mut Reading<'_>, first: &Token, socket: &mut Socket) -> Option<Port> {
     if script.take(reading, ':').is_none() {
-        return Some(());
+        return Some(Port::Number(None));
     }
     let mut token = script.peek(reading, 0)?.clone();
     script.substituted(&mut token);
-    let number = if token.is('*') { 0 } else { number(&token.text)? };
-    script.next(reading);
     used(script, &token, socket);
-    // 0 is the default, as if none were written.
-    socket.port = Some(u16::try_from(number).ok()?).filter(|port| *port != 0);
-    Some(())
+    let number = match number(&token.text) {
+        Some(number) => u16::try_from(number).ok()?,
+        None if token.is('*') => 0,
+        None if token.is_beside(first)
+            && token.text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') =>
+        {
+            script.next(reading);
+            return Some(Port::Name(token.text));
+        }
+        None => return None,
+    };
+    script.next(reading);
+    Some(Port::Number(Some(number).filter(|port| *port != 0)))
 }
 
 fn used(script: &mut Script, token: &Token, socket: &mut Socket) {

@@ -22,6 +22,16 @@ pub fn block(script: &mut Script, reading: &mut Reading<'_>, open: &Token) {
     }
 }
 
+/// At the beginning of a line a template decides which lines hold; its ends and comments decide nothing more.
+pub fn template(script: &mut Script, reading: &mut Reading<'_>, token: &Token) {
+    let place = script.place(token);
+    let inside = token.text.trim_matches(['{', '}', '%', '<', '>', '-', ' ']);
+    let is_end = inside.starts_with("end") || inside.starts_with("/*");
+    if place.said().starts_with(['{', '<']) && !is_end {
+        reading.unresolved("a template decides which lines hold", &place);
+    }
+}
+
 /// `loadmodule "path/name.so"`: the module's name.
 pub fn loaded(script: &mut Script, reading: &mut Reading<'_>, word: &Token) -> Option<(String, Place)> {
     script.take(reading, '(');

@@ -2,12 +2,13 @@
 //! Source: Kamailio's core cookbook (`listen`, `socket`, `port`, `enable_tls`, `auto_bind_ipv6`), kamailio(8)
 //! for `-A` and `-l`, and each module's README. What no page says was seen of Kamailio 5.6.
 
+mod ipsec;
 mod listen;
 mod modules;
 mod options;
 
 use super::Program;
-use crate::formats::sipscript::statement::{block, loaded, parameter};
+use crate::formats::sipscript::statement::{block, loaded, parameter, template};
 use crate::formats::sipscript::{Dialect, Kind, Script, Token, socket};
 use crate::reading::Reading;
 use crate::text::{Place, Text};
@@ -74,6 +75,9 @@ fn statement(
     if token.is('{') {
         return block(script, reading, &token);
     }
+    if token.kind == Kind::Template {
+        return template(script, reading, &token);
+    }
     let Some(word) = token.word() else { return };
     match word {
         "loadmodule" | "loadmodulex" => {
@@ -114,27 +118,40 @@ fn sockets(script: &mut Script, reading: &mut Reading<'_>, word: &Token, core: &
             break;
         }
     }
-    while let Some(next) = script.peek(reading, 0).and_then(Token::word).map(str::to_ascii_lowercase) {
-        match next.as_str() {
-            "advertise" => {
-                script.next(reading);
-                // What is advertised may be a name that nobody here knows: it opens nothing.
-                if socket::read(script, reading, is_protocol).is_none() {
-                    return;
-                }
-            }
-            "name" | "agname" | "vrf" => drop((script.next(reading), script.next(reading))),
-            "virtual" => drop(script.next(reading)),
-            _ => break,
-        }
-    }
+    while passed_tail(script, reading, word) {}
     // What is left of the line and is no statement: a placeholder with blanks, or something too many.
     let is_left = |next: &Token| matches!(next.kind, Kind::Mark(mark) if !matches!(mark, ';' | '}'));
     if script.peek(reading, 0).is_some_and(|next| next.is_beside(word) && is_left(next)) {
         let place = script.place(word);
-        socket::not_read(reading, &place);
+        socket::not_read(reading, &[place]);
         script.end_line(reading, word);
     }
+}
+
+/// Words behind a socket that open none. What is advertised may be a name that nobody here knows.
+fn passed_tail(script: &mut Script, reading: &mut Reading<'_>, word: &Token) -> bool {
+    let Some(next) = script.peek(reading, 0).cloned() else { return false };
+    match next.text.to_ascii_lowercase().as_str() {
+        "advertise" => {
+            let advertise = script.next(reading);
+            script.next(reading);
+            while script.peek(reading, 0).is_some_and(|next| is_address(next, advertise.as_ref())) {
+                script.next(reading);
+            }
+        }
+        "name" | "agname" | "vrf" => drop((script.next(reading), script.next(reading))),
+        "virtual" => drop(script.next(reading)),
+        _ if next.kind == Kind::Template && next.is_beside(word) => drop(script.next(reading)),
+        _ => return false,
+    }
+    true
+}
+
+/// Whether a token goes on with the address that is advertised.
+fn is_address(next: &Token, advertise: Option<&Token>) -> bool {
+    let is_other = matches!(next.kind, Kind::Mark(';' | '}'))
+        || next.word().is_some_and(|word| matches!(word, "name" | "NAME" | "agname" | "AGNAME" | "virtual"));
+    advertise.is_some_and(|advertise| next.is_beside(advertise)) && !is_other
 }
 
 /// Whether one more socket follows, and not the next statement.
@@ -156,7 +173,7 @@ fn is_another(script: &mut Script, reading: &mut Reading<'_>) -> bool {
     match next.kind {
         Kind::Text => return true,
         Kind::Mark(mark) => return matches!(mark, '[' | '(' | '*'),
-        Kind::Variable => return false,
+        Kind::Variable | Kind::Template => return false,
         Kind::Word if STATEMENTS.contains(&next.text.as_str()) => return false,
         Kind::Word => {}
     }

@@ -1,8 +1,9 @@
 //! Kamailio's modules that open sockets of their own, and what their parameters say.
-//! Source: the READMEs of ctl, evapi, jsonrpcs, microhttpd, cdp, and of mi_fifo, mi_datagram and mi_xmlrpc,
+//! Source: the READMEs of ctl, evapi, jsonrpcs, microhttpd, cdp, ims_ipsec_pcscf, and of mi_fifo, mi_datagram and mi_xmlrpc,
 //! which versions before 5 had.
 //! Not here: modules that are served by the SIP sockets (websocket, xhttp, msrp), and clients.
 
+use super::ipsec;
 use crate::address::{self, HostPort, host_port};
 use crate::formats::sipscript::statement::Parameter;
 use crate::formats::xml;
@@ -12,7 +13,7 @@ use crate::{Address, Listener, Transport};
 use std::net::{IpAddr, Ipv4Addr};
 
 /// The parameters that name sockets.
-const KNOWN: [(&str, &str); 14] = [
+const KNOWN: [(&str, &str); 19] = [
     ("ctl", "binrpc"),
     ("ctl", "fifo"),
     ("evapi", "bind_addr"),
@@ -27,6 +28,11 @@ const KNOWN: [(&str, &str); 14] = [
     ("microhttpd", "listen_addr"),
     ("cdp", "config_file"),
     ("jsonrpc_s", "fifo_name"),
+    ("ims_ipsec_pcscf", "ipsec_listen_addr"),
+    ("ims_ipsec_pcscf", "ipsec_listen_addr6"),
+    ("ims_ipsec_pcscf", "ipsec_client_port"),
+    ("ims_ipsec_pcscf", "ipsec_server_port"),
+    ("ims_ipsec_pcscf", "ipsec_max_connections"),
 ];
 /// Parameters that are kept. Real scripts have fewer than ten of these.
 const KEPT_MAX: usize = 10_000;
@@ -69,6 +75,7 @@ impl Modules {
                 }
                 "mi_xmlrpc" => self.http(reading, ("mi_xmlrpc", "port", 8080), "control", place),
                 "microhttpd" => self.http(reading, ("microhttpd", "listen_port", 8283), "http", place),
+                "ims_ipsec_pcscf" => ipsec::open(self, reading),
                 "cdp" => self.all("cdp", "config_file").for_each(|p| diameter(reading, p)),
                 _ => {}
             }
@@ -79,7 +86,7 @@ impl Modules {
         self.parameters.iter().filter(move |parameter| parameter.is_of(module, name))
     }
 
-    fn last(&self, module: &str, name: &str) -> Option<&Parameter> {
+    pub(super) fn last(&self, module: &str, name: &str) -> Option<&Parameter> {
         self.parameters.iter().rev().find(|parameter| parameter.is_of(module, name))
     }
 

@@ -6,7 +6,7 @@ mod modules;
 
 use super::Program;
 use crate::formats::sipscript::socket::{self, Socket};
-use crate::formats::sipscript::statement::{block, loaded, parameter};
+use crate::formats::sipscript::statement::{block, loaded, parameter, template};
 use crate::formats::sipscript::{Dialect, Kind, Script, Token};
 use crate::reading::Reading;
 use crate::text::{Place, Text};
@@ -56,7 +56,7 @@ const fn udp(
     Protocol { word, purpose, transport: Transport::Udp, tls: None, parameter, port }
 }
 
-const PROTOCOLS: [Protocol; 14] = [
+const PROTOCOLS: [Protocol; 16] = [
     udp("udp", "sip", ("proto_udp", "udp_port"), 5060),
     tcp("tcp", "sip", false, ("proto_tcp", "tcp_port"), 5060),
     tcp("tls", "sips", true, ("proto_tls", "tls_port"), 5061),
@@ -76,8 +76,12 @@ const PROTOCOLS: [Protocol; 14] = [
     tcp("hep_tcp", "hep", false, ("proto_hep", "hep_port"), 5656),
     tcp("hep_tls", "hep", true, ("proto_hep", "hep_port"), 5656),
     tcp("smpp", "smpp", false, ("proto_smpp", "smpp_port"), 2775),
-    tcp("msrp", "msrp", false, ("proto_msrp", "msrp_port"), 2855),
-    tcp("msrps", "msrps", true, ("proto_msrps", "msrps_port"), 2856),
+    // These two have no default, and no parameter for it.
+    tcp("msrp", "msrp", false, ("proto_msrp", ""), 0),
+    tcp("msrps", "msrps", true, ("proto_msrp", ""), 0),
+    // One socket of each; IPsec is the kernel's, below both.
+    udp("ipsec", "sip", ("proto_ipsec", "port"), 5062),
+    tcp("ipsec", "sip", false, ("proto_ipsec", "port"), 5062),
 ];
 
 fn is_protocol(word: &str) -> bool {
@@ -129,6 +133,9 @@ fn script(reading: &mut Reading<'_>, main: &Arc<Text>) {
         if token.is('{') {
             block(&mut script, reading, &token);
             continue;
+        }
+        if token.kind == Kind::Template {
+            template(&mut script, reading, &token);
         }
         match token.word() {
             Some("loadmodule") => {
@@ -260,6 +267,10 @@ impl Core {
         let for_all = self.port.clone().filter(|_| protocol.purpose == "sip");
         let set = configured.or(for_all).filter(|_| own.is_none());
         let port = own.or(set.as_ref().map(|(port, _)| *port)).unwrap_or(protocol.port);
+        if port == 0 {
+            return reading
+                .unresolved(format!("the port of {}, which has no default", protocol.word), &socket.place());
+        }
         let mut listener = Listener::at(protocol.transport, address, (port, port), protocol.purpose);
         if let Some(is_tls) = protocol.tls {
             listener = listener.tls(is_tls);
@@ -292,7 +303,7 @@ fn sockets(script: &mut Script, reading: &mut Reading<'_>, word: &Token) -> Vec<
         let Some(next) = script.peek(reading, 0).filter(|next| next.is_beside(word)).cloned() else { break };
         if next.is('{') {
             let place = script.place(&next);
-            socket::not_read(reading, &place);
+            socket::not_read(reading, &[place]);
             script.end_line(reading, word);
             break;
         }

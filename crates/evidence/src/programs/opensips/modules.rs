@@ -29,7 +29,8 @@ impl Modules {
     }
 
     pub(super) fn set(&mut self, parameter: Parameter) {
-        let is_port = parameter.module.starts_with("proto_") && parameter.name.ends_with("_port");
+        let is_named = parameter.name == "port" || parameter.name.ends_with("_port");
+        let is_port = parameter.module.starts_with("proto_") && is_named;
         let is_known = KNOWN.iter().any(|module| parameter.is_of(module, &parameter.name));
         if (is_port || is_known) && self.parameters.len() < KEPT_MAX {
             self.parameters.push(parameter);
