@@ -24,10 +24,11 @@ mod postgresql;
 mod prosody;
 mod rabbitmq;
 mod redis;
-mod relocated;
 mod rtpengine;
 mod rtpproxy;
 mod ssh;
+mod template;
+mod vendor_web;
 mod voipnow;
 
 use crate::formats::template;

@@ -2,10 +2,10 @@
 //! Source: "FastCGI Process Manager: Configuration" in the PHP manual; php-fpm(8).
 
 use super::Program;
-use super::relocated::Home;
+use super::beside;
 use crate::address;
 use crate::reading::{Absent, Reading};
-use crate::text::{Place, Text, join, parent};
+use crate::text::{Place, Text, join};
 use crate::{Address, Listener};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -67,14 +67,14 @@ fn read(reading: &mut Reading<'_>, mains: &[&str]) {
         for pattern in USUAL {
             for path in reading.expand(pattern, &Place::file(pattern)) {
                 if let Some(text) = reading.open(&path) {
-                    Instance::read(reading, &text, &[]);
+                    Instance::read(reading, &text, None);
                 }
             }
         }
     }
     for main in mains {
         match reading.open(main) {
-            Some(text) => Instance::read(reading, &text, &[text.directory()]),
+            Some(text) => Instance::read(reading, &text, Some(text.directory().to_owned())),
             None => reading.trouble(&Place::file(main), "php-fpm's main file was not read"),
         }
     }
@@ -92,17 +92,18 @@ struct Pool {
 struct Instance {
     /// Relative paths are seen from the folder that PHP was built for.
     prefix: String,
-    home: Home,
+    /// Where a main file that was named lies.
+    moved: Option<String>,
     pools: BTreeMap<String, Pool>,
     names: Vec<String>,
     section: String,
 }
 
 impl Instance {
-    fn read(reading: &mut Reading<'_>, main: &Arc<Text>, moved: &[&str]) {
+    fn read(reading: &mut Reading<'_>, main: &Arc<Text>, moved: Option<String>) {
         let prefix = prefix(main.path()).to_owned();
-        let (home, pools, names) = (Home::new(&[], moved), BTreeMap::new(), Vec::new());
-        let mut instance = Instance { prefix, home, pools, names, section: "global".to_owned() };
+        let (pools, names) = (BTreeMap::new(), Vec::new());
+        let mut instance = Instance { prefix, moved, pools, names, section: "global".to_owned() };
         instance.file(reading, main);
         if instance.names.is_empty() {
             reading.trouble(&main.whole(), "no pool in these files; php-fpm does not start without one");
@@ -163,10 +164,7 @@ impl Instance {
         if value.contains("${") || value.contains("{{") {
             return reading.unresolved(format!("the files of \"include={value}\""), &place);
         }
-        let path = join(&self.prefix, value);
-        // Whatever the folder of an installation is: its pools are in a folder below it.
-        self.home.meant(parent(parent(&path)));
-        let path = self.home.find(reading, &path, &place);
+        let path = beside::moved(reading, self.moved.as_deref(), join(&self.prefix, value));
         // What is not there is a warning of php-fpm's, no more.
         for included in reading.include_all(text, number, &path, Absent::IsFine) {
             self.file(reading, &included);

@@ -8,7 +8,7 @@ mod modules;
 mod sockets;
 
 use super::Program;
-use super::relocated::Home;
+use super::beside;
 use crate::reading::{Absent, Reading};
 use crate::text::{Place, Text, join, parent};
 use conditions::Truth;
@@ -27,16 +27,6 @@ const USUAL: [&str; 5] = [
     "/usr/local/apache2/conf/httpd.conf",
     "/etc/apache2/httpd.conf",
     "/usr/local/httpsa/conf/httpd.conf",
-];
-/// Where their files lie: the server's root, then the main file's own directory.
-const DIRECTORIES: &[&str] = &[
-    "/etc/apache2",
-    "/etc/httpd",
-    "/usr/local/apache2",
-    "/usr/local/httpsa",
-    "/etc/httpd/conf",
-    "/usr/local/apache2/conf",
-    "/usr/local/httpsa/conf",
 ];
 /// Bytes of macros' lines that are worked on, as often as they are used.
 const WORK_MAX: usize = 8 << 20;
@@ -94,7 +84,8 @@ struct Macro {
 
 struct Instance {
     root: String,
-    home: Home,
+    /// The root of a main file that was named, where its files may lie instead.
+    moved: Option<String>,
     modules: Modules,
     defined: BTreeSet<String>,
     values: BTreeMap<String, String>,
@@ -111,10 +102,9 @@ struct Instance {
 impl Instance {
     fn read(reading: &mut Reading<'_>, main: &Arc<Text>, is_named: bool) {
         let root = root(main.directory());
-        let own = [main.directory(), root];
         let mut instance = Instance {
             root: root.to_owned(),
-            home: Home::new(DIRECTORIES, if is_named { &own } else { &[] }),
+            moved: is_named.then(|| root.to_owned()),
             modules: Modules::new(),
             defined: BTreeSet::new(),
             values: BTreeMap::new(),
@@ -244,7 +234,7 @@ impl Instance {
             "ifmodule" => Some(of(self.modules.has(bare))),
             "ifdefine" => Some(of(self.defined.contains(bare))),
             "iffile" => {
-                let path = self.home.find(reading, &join(&self.root, bare), &Place::file(bare));
+                let path = self.path(reading, bare);
                 Some(of(reading.mode(&path).is_some()))
             }
             "ifversion" => Some(conditions::version(arguments)),
@@ -271,7 +261,7 @@ impl Instance {
         match name.to_ascii_lowercase().as_str() {
             "include" => self.include(reading, first, Absent::IsTrouble, at),
             "includeoptional" => self.include(reading, first, Absent::IsFine, at),
-            "serverroot" => self.set_root(first),
+            "serverroot" => self.root = join(&self.root, first),
             "define" => self.define(first, arguments.get(1), at),
             "undefine" => {
                 self.defined.remove(first);
@@ -289,10 +279,9 @@ impl Instance {
         }
     }
 
-    fn set_root(&mut self, path: &str) {
-        self.root = join(&self.root, path);
-        self.home.meant(&join(&self.root, "conf"));
-        self.home.meant(&self.root.clone());
+    /// Relative paths are seen from the server's root.
+    fn path(&self, reading: &Reading<'_>, path: &str) -> String {
+        beside::moved(reading, self.moved.as_deref(), join(&self.root, path))
     }
 
     fn define(&mut self, name: &str, value: Option<&String>, at: &Line<'_>) {
@@ -325,7 +314,7 @@ impl Instance {
         if path.contains("${") || path.contains("{{") {
             return reading.unresolved(format!("the files of \"Include {path}\""), &place);
         }
-        let path = self.home.find(reading, &join(&self.root, path), &place);
+        let path = self.path(reading, path);
         let is_pattern = crate::glob::is_pattern(&path);
         let paths = if is_pattern { reading.expand(&path, &place) } else { vec![path.clone()] };
         if paths.is_empty() && absent == Absent::IsTrouble {

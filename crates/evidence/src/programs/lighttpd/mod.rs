@@ -6,11 +6,12 @@ mod sockets;
 mod tokens;
 
 use super::Program;
-use super::relocated::Home;
+use super::beside;
+use super::vendor_web::{self, Part};
 use crate::reading::{Absent, Reading};
 use crate::text::{Place, Text, join};
 use sockets::{Settings, Socket};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokens::{TEXT_MAX, Token, Tokens};
 
@@ -22,41 +23,43 @@ const USUAL: [&str; 3] = [
     "/usr/local/etc/lighttpd/lighttpd.conf",
     "/usr/local/lighttpd/conf/lighttpd.conf",
 ];
-/// The vendor's web interface in its older form.
-const VENDOR: [&str; 2] =
-    ["/usr/local/voipnow/admin/conf/voipnow.conf", "/usr/local/httpsa/conf/lighttpd.conf"];
-const DIRECTORIES: [&str; 5] = [
-    "/etc/lighttpd",
-    "/usr/local/etc/lighttpd",
-    "/usr/local/lighttpd/conf",
-    "/usr/local/httpsa/conf",
-    "/usr/local/voipnow/admin/conf",
-];
 
 fn read(reading: &mut Reading<'_>, mains: &[&str]) {
     if mains.is_empty() {
         if let Some(text) = reading.open_first(&USUAL) {
-            Instance::read(reading, &text, &[]);
+            Instance::read(reading, &text, None);
         }
-        let vendor: Vec<Arc<Text>> = VENDOR.iter().filter_map(|path| reading.open(path)).collect();
-        for text in vendor.iter().filter(|text| is_lighttpd_style(text)) {
-            Instance::read(reading, text, &[]);
-        }
+        vendor_web::read(reading, part, vendor);
     }
     for main in mains {
         match reading.open(main) {
-            Some(text) => Instance::read(reading, &text, &[text.directory()]),
+            Some(text) => drop(Instance::read(reading, &text, Some(text.directory()))),
             None => reading.trouble(&Place::file(main), "lighttpd's main file was not read"),
         }
     }
 }
 
-/// It assigns to keys of the server; nginx's style has blocks by name.
-fn is_lighttpd_style(text: &Text) -> bool {
-    text.lines().any(|(_, line)| {
-        let key = line.split_once('=').map_or("", |(key, _)| key.trim_end_matches(['+', ':']).trim());
-        key.starts_with("server.") || key.starts_with("ssl.")
-    })
+/// What a file of the vendor's is, if it is in lighttpd's syntax: it assigns to keys of the server.
+fn part(text: &Text) -> Option<Part> {
+    let keys = text.lines().filter_map(|(_, line)| line.split_once('=')).map(|(key, _)| {
+        let key = key.trim_end_matches(['+', ':', '=']).trim();
+        match key {
+            "server.port" | "server.bind" | "server.document-root" | "server.modules" => Some(Part::Main),
+            key if key.starts_with("$SERVER[") => Some(Part::Main),
+            key if key.starts_with("server.") || key.starts_with("ssl.") => Some(Part::Piece),
+            _ => None,
+        }
+    });
+    keys.flatten().min()
+}
+
+fn vendor(reading: &mut Reading<'_>, text: &Arc<Text>, part: Part) -> BTreeSet<String> {
+    if part == Part::Piece {
+        reading
+            .trouble(&text.whole(), "not read: no lighttpd can be started with it, and no file includes it");
+        return BTreeSet::new();
+    }
+    Instance::read(reading, text, None)
 }
 
 /// A value, as far as it is known.
@@ -106,23 +109,28 @@ enum Block {
 /// One running lighttpd.
 struct Instance {
     directory: String,
-    home: Home,
+    /// Where a main file that was named lies.
+    moved: Option<String>,
+    /// The paths of what was read.
+    read: BTreeSet<String>,
     values: BTreeMap<String, Value>,
     server: Settings,
     sockets: Vec<Socket>,
 }
 
 impl Instance {
-    fn read(reading: &mut Reading<'_>, main: &Arc<Text>, moved: &[&str]) {
+    fn read(reading: &mut Reading<'_>, main: &Arc<Text>, moved: Option<&str>) -> BTreeSet<String> {
         let directory = main.directory().to_owned();
-        let (home, values) = (Home::new(&DIRECTORIES, moved), BTreeMap::new());
+        let (moved, read, values) = (moved.map(str::to_owned), BTreeSet::new(), BTreeMap::new());
         let (server, sockets) = (Settings::default(), Vec::new());
-        let mut instance = Instance { directory, home, values, server, sockets };
+        let mut instance = Instance { directory, moved, read, values, server, sockets };
         instance.file(reading, main, Block::Server);
         sockets::open(reading, &instance.server, &instance.sockets, &main.whole());
+        instance.read
     }
 
     fn file(&mut self, reading: &mut Reading<'_>, text: &Arc<Text>, outside: Block) {
+        self.read.insert(text.path().to_owned());
         let mut tokens = Tokens::of(text);
         let mut blocks = vec![outside];
         // One word of trouble a line is enough.
@@ -321,7 +329,7 @@ impl Instance {
         line: u32,
         block: Block,
     ) {
-        let path = self.home.find(reading, &join(&self.directory, path), &text.place(line));
+        let path = beside::moved(reading, self.moved.as_deref(), join(&self.directory, path));
         for included in reading.include_all(text, line, &path, Absent::IsTrouble) {
             self.file(reading, &included, block);
         }

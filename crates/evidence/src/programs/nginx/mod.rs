@@ -6,10 +6,12 @@ mod listen;
 mod tokens;
 
 use super::Program;
-use super::relocated::Home;
+use super::beside;
+use super::vendor_web::{self, Part};
 use crate::reading::{Absent, Reading};
 use crate::text::{Place, Text, join};
 use listen::{Listen, Sockets};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokens::{Item, Tokens};
 
@@ -27,53 +29,44 @@ const USUAL: [&[&str]; 4] = [
     &["/etc/angie/angie.conf"],
     &["/usr/local/tengine/conf/nginx.conf", "/etc/tengine/nginx.conf"],
 ];
-/// The vendor's web interface, whose server's files are of one style or another by its version.
-const VENDOR: [&str; 3] = [
-    "/usr/local/voipnow/admin/conf/voipnow.conf",
-    "/usr/local/httpsa/conf/nginx.conf",
-    "/usr/local/httpsa/conf/httpsa.conf",
-];
-/// Where their files lie.
-const DIRECTORIES: &[&str] = &[
-    "/etc/nginx",
-    "/usr/local/nginx/conf",
-    "/usr/local/etc/nginx",
-    "/usr/local/openresty/nginx/conf",
-    "/etc/openresty",
-    "/etc/angie",
-    "/usr/local/tengine/conf",
-    "/etc/tengine",
-    "/usr/local/httpsa/conf",
-    "/usr/local/voipnow/admin/conf",
-];
 
 fn read(reading: &mut Reading<'_>, mains: &[&str]) {
     if mains.is_empty() {
         for places in USUAL {
             if let Some(text) = reading.open_first(places) {
-                Instance::read(reading, &text, &[]);
+                Instance::read(reading, &text, None);
             }
         }
-        let vendor: Vec<Arc<Text>> = VENDOR.iter().filter_map(|path| reading.open(path)).collect();
-        for text in vendor.iter().filter(|text| is_nginx_style(text)) {
-            Instance::read(reading, text, &[]);
-        }
+        vendor_web::read(reading, part, |reading, text, _| Instance::read(reading, text, None));
     }
     for main in mains {
         match reading.open(main) {
-            Some(text) => Instance::read(reading, &text, &[text.directory()]),
+            Some(text) => drop(Instance::read(reading, &text, Some(text.directory()))),
             None => reading.trouble(&Place::file(main), "nginx's main file was not read"),
         }
     }
 }
 
-/// lighttpd's style assigns; nginx's has blocks by name.
-fn is_nginx_style(text: &Text) -> bool {
-    let blocks = ["http", "server", "events", "stream"];
-    text.lines().any(|(_, line)| {
-        let line = line.trim();
-        blocks.iter().any(|name| line.strip_prefix(name).is_some_and(|rest| rest.trim_start() == "{"))
-    })
+/// What a file of the vendor's is, if it is in nginx's syntax: it has blocks by name.
+fn part(text: &Text) -> Option<Part> {
+    let mut tokens = Tokens::of(text);
+    let (mut depth, mut part) = (0_usize, None);
+    while let Some(item) = tokens.next() {
+        match item {
+            Item::Directive { words, opens: true, .. } => {
+                let name = words.first().map_or("", String::as_str);
+                match depth {
+                    0 if name == "events" || Kind::of(name).is_some() => return Some(Part::Main),
+                    0 if name == "server" => part = Some(Part::Piece),
+                    _ => {}
+                }
+                depth += 1;
+            }
+            Item::Close(_) => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    part
 }
 
 /// What a server serves.
@@ -129,7 +122,10 @@ struct Server {
 struct Instance {
     /// Relative paths are seen from the main file's directory.
     prefix: String,
-    home: Home,
+    /// Where a main file that was named lies.
+    moved: Option<String>,
+    /// The paths of what was read.
+    read: BTreeSet<String>,
     servers: Vec<Server>,
     /// `ssl on;` of a whole `http` or `mail`.
     ssl: Vec<(Kind, Place)>,
@@ -137,17 +133,20 @@ struct Instance {
 }
 
 impl Instance {
-    fn read(reading: &mut Reading<'_>, main: &Arc<Text>, moved: &[&str]) {
+    fn read(reading: &mut Reading<'_>, main: &Arc<Text>, moved: Option<&str>) -> BTreeSet<String> {
         let prefix = main.directory().to_owned();
-        let home = Home::new(DIRECTORIES, moved);
-        let (servers, ssl) = (Vec::new(), Vec::new());
-        let mut instance = Instance { prefix, home, servers, ssl, is_fragment: false };
+        let moved = moved.map(str::to_owned);
+        let (read, servers, ssl) = (BTreeSet::new(), Vec::new(), Vec::new());
+        let mut instance = Instance { prefix, moved, read, servers, ssl, is_fragment: false };
         instance.file(reading, main, Block::Main);
+        let read = std::mem::take(&mut instance.read);
         instance.open(reading);
+        read
     }
 
     /// One file, all of it in one block of the file that includes it.
     fn file(&mut self, reading: &mut Reading<'_>, text: &Arc<Text>, outside: Block) {
+        self.read.insert(text.path().to_owned());
         let mut tokens = Tokens::of(text);
         let mut blocks = vec![outside];
         // One word of trouble a line is enough.
@@ -250,7 +249,7 @@ impl Instance {
         if value.contains(['$', '{']) {
             return reading.unresolved(format!("the files of \"include {value}\""), &place);
         }
-        let path = self.home.find(reading, &join(&self.prefix, value), &place);
+        let path = beside::moved(reading, self.moved.as_deref(), join(&self.prefix, value));
         for included in reading.include_all(text, line, &path, Absent::IsTrouble) {
             self.file(reading, &included, block);
         }
