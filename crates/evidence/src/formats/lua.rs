@@ -53,6 +53,17 @@ pub enum Part {
     Other,
 }
 
+impl Part {
+    /// How many parts are open after it, of so many before.
+    fn after(self, open: usize) -> usize {
+        match self {
+            Part::Opens => open + 1,
+            Part::Closes => open.saturating_sub(1),
+            Part::Other => open,
+        }
+    }
+}
+
 /// The value of an expression and its line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Value {
@@ -82,6 +93,14 @@ impl Value {
     pub fn text(&self) -> Option<&str> {
         match &self.of {
             Of::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The fields of a table.
+    pub fn fields(&self) -> Option<&[(Option<String>, Value)]> {
+        match &self.of {
+            Of::Table(fields) => Some(fields),
             _ => None,
         }
     }
@@ -170,6 +189,7 @@ fn template(rest: &str) -> Option<(Word, usize)> {
     let said = inside.get(..end)?.trim_matches(['-', ' ', '\t']);
     let is_table = closer == "}}"
         && !said.starts_with(['$', '.'])
+        && !is_called(said)
         && (said.contains(['=', '{', ',', ';']) || !said.starts_with(char::is_alphabetic));
     if is_table {
         return None;
@@ -182,6 +202,13 @@ fn template(rest: &str) -> Option<(Word, usize)> {
     let is_value = closer == "}}" && part.is_none() && !said.contains(":=") && !said.starts_with("else");
     let word = if is_value { Word::Other } else { Word::Template(part.unwrap_or(Part::Other)) };
     Some((word, 2 + end + 2))
+}
+
+/// `join "," .Names`: a template's function and its first argument, which no table of Lua begins with.
+fn is_called(said: &str) -> bool {
+    let name = said.len() - said.trim_start_matches(|c: char| c.is_alphanumeric() || c == '_').len();
+    let argument = said.get(name..).unwrap_or("");
+    name > 0 && argument.starts_with(' ') && argument.trim_start().starts_with(['"', '(', '.', '$'])
 }
 
 /// `[[…]]`, `[==[…]==]`: outer none where there is no opener, inner none where the closer is missing.
@@ -399,10 +426,20 @@ impl<'t> Cursor<'t> {
             return Of::Unknown;
         }
         let mut fields = Vec::new();
+        // Parts of a template that are open here: what stands in them may be left out.
+        let mut open = 0_usize;
         while self.ahead(0).is_some() && !self.accept("}") {
+            if let Some(Word::Template(part)) = self.ahead(0) {
+                open = part.after(open);
+                self.at += 1;
+                continue;
+            }
             let before = self.at;
             let key = self.key(names, depth);
-            let value = self.expression(names, depth + 1);
+            let mut value = self.expression(names, depth + 1);
+            if open > 0 {
+                value.of = Of::Unknown;
+            }
             let is_separator = self.accept(",") || self.accept(";");
             if self.at == before {
                 self.at += 1;

@@ -244,10 +244,17 @@ impl Statements<'_, '_> {
     /// `VirtualHost "name"`, `Component "name" "module"`, each with options in braces, or after it.
     fn host(&mut self, reading: &mut Reading<'_>, line: u32, is_component: bool) {
         let place = self.text.place(line);
-        let Some(name) = self.argument() else {
-            return reading.unresolved("the name of a host", &place);
-        };
-        let name = name.to_lowercase();
+        let name = self.argument().map(|name| name.to_lowercase());
+        if name.as_deref() == Some("*") {
+            // The server as a whole.
+            self.host = 0;
+            return;
+        }
+        let name = name.unwrap_or_else(|| {
+            // It is a host, whatever its name will be.
+            reading.unresolved("the name of a host", &place);
+            format!("{}:{line}", self.text.path())
+        });
         if !self.is_sure() {
             reading.unresolved(format!("whether there is a host {name:?}"), &place);
         }
@@ -280,6 +287,10 @@ impl Statements<'_, '_> {
             return None;
         }
         let value = self.cursor.value(&self.names);
+        // `Component("name", "module")`: Prosody takes no second one either.
+        while self.cursor.accept(",") {
+            self.cursor.value(&self.names);
+        }
         self.cursor.accept(")");
         value.text().map(str::to_owned)
     }

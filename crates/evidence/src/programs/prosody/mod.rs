@@ -2,6 +2,7 @@
 //! Source: prosody.im/doc: Configuring Prosody, Port and network configuration, and the pages of the modules.
 
 mod config;
+mod modules;
 mod services;
 
 use super::Program;

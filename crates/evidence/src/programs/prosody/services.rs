@@ -1,6 +1,7 @@
 //! Which services run, by the modules of every host, and where they listen.
 
 use super::config::{Config, Host, Said};
+use super::modules::{ALWAYS, INHERITED, SERVICES, Service, needed};
 use crate::address;
 use crate::formats::lua::{Of, Value};
 use crate::reading::Reading;
@@ -8,80 +9,6 @@ use crate::text::{Place, Text};
 use crate::{Address, Listener};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
-/// A service that a module provides.
-struct Service {
-    module: &'static str,
-    /// What its options begin with.
-    prefix: &'static str,
-    ports: &'static [u16],
-    /// Meant for this host only, where nothing else is said.
-    is_private: bool,
-    purpose: &'static str,
-    tls: Option<bool>,
-}
-
-const fn service(module: &'static str, prefix: &'static str, purpose: &'static str) -> Service {
-    Service { module, prefix, ports: &[], is_private: false, purpose, tls: None }
-}
-
-/// As 0.12 and later have them; before, HTTP listened everywhere.
-const SERVICES: [Service; 13] = [
-    Service { ports: &[5222], ..service("c2s", "c2s_", "xmpp-client") },
-    Service { tls: Some(true), ..service("c2s", "c2s_direct_tls_", "xmpps-client") },
-    Service { tls: Some(true), ..service("c2s", "legacy_ssl_", "xmpps-client") },
-    Service { ports: &[5269], ..service("s2s", "s2s_", "xmpp-server") },
-    Service { tls: Some(true), ..service("s2s", "s2s_direct_tls_", "xmpps-server") },
-    Service { ports: &[5280], is_private: true, tls: Some(false), ..service("http", "http_", "http") },
-    Service { ports: &[5281], tls: Some(true), ..service("http", "https_", "https") },
-    Service {
-        ports: &[5347],
-        is_private: true,
-        tls: Some(false),
-        ..service("component", "component_", "xmpp-component")
-    },
-    Service { ports: &[5000], tls: Some(false), ..service("proxy65", "proxy65_", "proxy65") },
-    Service {
-        ports: &[5582],
-        is_private: true,
-        tls: Some(false),
-        ..service("admin_telnet", "console_", "console")
-    },
-    service("net_multiplex", "", "multiplex"),
-    Service { tls: Some(true), ..service("net_multiplex", "ssl_", "multiplex") },
-    Service { tls: Some(false), ..service("net_proxy", "proxy_", "proxy-protocol") },
-];
-
-/// What every virtual host loads, of what listens.
-const ALWAYS: [&str; 2] = ["c2s", "s2s"];
-/// What components take over from the server's list.
-const INHERITED: [&str; 1] = ["s2s"];
-
-/// Modules that load `http`, besides those that begin with `http_`.
-const WITH_HTTP: [&str; 20] = [
-    "admin_web",
-    "bosh",
-    "conversejs",
-    "invites_api",
-    "invites_page",
-    "invites_register_api",
-    "invites_register_web",
-    "log_http",
-    "muc_http_defaults",
-    "muc_log_http",
-    "muc_size",
-    "pastebin",
-    "prometheus",
-    "register_apps",
-    "register_web",
-    "rest",
-    "room_census",
-    "server_status",
-    "webpresence",
-    "websocket",
-];
-const WITHOUT_HTTP: [&str; 4] =
-    ["http_errors", "http_upload_external", "http_auth_check", "http_admin_api_client"];
 
 pub(super) fn open(reading: &mut Reading<'_>, config: &Config, text: &Text) {
     let modules = modules(reading, config, text);
@@ -139,21 +66,6 @@ fn host_place(host: &Host, text: &Text) -> Place {
 
 fn is_enabled(host: &Host) -> bool {
     host.options.get("enabled").is_none_or(|said| said.value.of != Of::Bool(false))
-}
-
-/// What a module loads besides.
-fn needed(module: &str) -> Vec<&'static str> {
-    let is_http = WITH_HTTP.contains(&module) || module.starts_with("http_");
-    let mut others = Vec::new();
-    if is_http && !WITHOUT_HTTP.contains(&module) {
-        others.push("http");
-    }
-    match module {
-        "websocket" => others.push("c2s"),
-        "admin_telnet" | "admin_shell" => others.push("admin_socket"),
-        _ => {}
-    }
-    others
 }
 
 /// The strings of a list, each with its line. What is not a literal is said.
@@ -223,7 +135,7 @@ impl Service {
     /// Ports of the whole server: those of a virtual host have no effect.
     fn ports(&self, reading: &mut Reading<'_>, config: &Config) -> Vec<(u16, Option<Place>)> {
         let Some(said) = config.global(&format!("{}ports", self.prefix)) else {
-            return self.ports.iter().map(|port| (*port, None)).collect();
+            return self.default_ports(config);
         };
         let mut ports = Vec::new();
         for value in values(&said.value) {
@@ -236,6 +148,18 @@ impl Service {
         ports
     }
 
+    /// Those of the module; of the PROXY protocol those that are mapped to a service.
+    fn default_ports(&self, config: &Config) -> Vec<(u16, Option<Place>)> {
+        let mapped = config.global("proxy_port_mappings").filter(|_| self.module == "net_proxy");
+        let Some((fields, said)) = mapped.and_then(|said| Some((said.value.fields()?, said))) else {
+            return self.ports.iter().map(|port| (*port, None)).collect();
+        };
+        let port = |(key, value): &(Option<String>, Value)| {
+            Some((key.as_deref().and_then(address::port)?, Some(said.place(value.line))))
+        };
+        fields.iter().filter_map(port).collect()
+    }
+
     fn addresses(&self, reading: &mut Reading<'_>, config: &Config) -> Vec<(Address, Option<Place>)> {
         let own = [format!("{}interfaces", self.prefix), format!("{}interface", self.prefix)];
         let shared: &[&str] =
@@ -243,12 +167,19 @@ impl Service {
         let keys = own.iter().map(String::as_str).chain(shared.iter().copied());
         match keys.filter_map(|key| config.global(key)).next() {
             Some(said) => named(reading, said),
-            None => self.default_addresses(config),
+            None => self.default_addresses(reading, config),
         }
     }
 
-    fn default_addresses(&self, config: &Config) -> Vec<(Address, Option<Place>)> {
-        let has = |key: &str| config.global(key).is_none_or(|said| said.value.of != Of::Bool(false));
+    fn default_addresses(&self, reading: &mut Reading<'_>, config: &Config) -> Vec<(Address, Option<Place>)> {
+        let mut has = |key: &str| match config.global(key) {
+            Some(said) if said.value.of == Of::Unknown => {
+                reading.unresolved(format!("whether {key} is on"), &said.at());
+                false
+            }
+            Some(said) => said.value.of != Of::Bool(false),
+            None => true,
+        };
         let both: [(&str, IpAddr, IpAddr); 2] = [
             ("use_ipv4", Ipv4Addr::UNSPECIFIED.into(), Ipv4Addr::LOCALHOST.into()),
             ("use_ipv6", Ipv6Addr::UNSPECIFIED.into(), Ipv6Addr::LOCALHOST.into()),
