@@ -9,8 +9,8 @@ use std::sync::Arc;
 type Map = Vec<(Arc<Yaml>, Arc<Yaml>)>;
 
 pub(super) fn parse(reading: &mut Reading<'_>, text: &Text) -> Arc<Yaml> {
-    let terms = erlang::parse(reading, text);
-    let options = terms.iter().flat_map(option).collect();
+    let read = erlang::parse(reading, text);
+    let options = read.terms.iter().flat_map(option).collect();
     Arc::new(Yaml { line: 1, node: Node::Map(options) })
 }
 

@@ -23,11 +23,13 @@ const LISTS: [(&str, u16, &str, &str); 4] = [
 ];
 
 /// An application that listens for HTTP: its ports, plain and TLS, and its word.
-const WEBS: [(&str, u16, u16, &str); 4] = [
+const WEBS: [(&str, u16, u16, &str); 6] = [
     ("rabbitmq_management", 15672, 15671, "management"),
     ("rabbitmq_prometheus", 15692, 15691, "prometheus"),
     ("rabbitmq_web_mqtt", 15675, 15676, "web-mqtt"),
     ("rabbitmq_web_stomp", 15674, 15673, "web-stomp"),
+    ("rabbitmq_web_mqtt_examples", 15670, 15670, "examples"),
+    ("rabbitmq_web_stomp_examples", 15670, 15670, "examples"),
 ];
 
 pub(super) fn open(
@@ -38,6 +40,9 @@ pub(super) fn open(
     text: &Text,
 ) {
     let opening = Opening { settings, env, plugins, text };
+    if settings.is_cut {
+        reading.unresolved("what the rest of the configuration says: no default is taken", &text.whole());
+    }
     for (application, port, plain, tls) in LISTS {
         if opening.runs(reading, application) {
             opening.lists(reading, application, port, plain, tls);
@@ -96,6 +101,7 @@ impl Opening<'_> {
                 Some(binds) => {
                     binds.iter().for_each(|one| self.bind(reading, application, one, purpose, is_tls))
                 }
+                None if self.settings.is_cut => {}
                 None if application == "rabbit" && !is_tls => self.node(reading),
                 None if !is_tls => {
                     let words = format!("no {purpose} listener is named: port {port} of every address");
@@ -160,14 +166,18 @@ impl Opening<'_> {
     ) {
         let of = |key| self.settings.webs.get(&(application.to_owned(), key));
         let (tcp, ssl, legacy) = (of("tcp_config"), of("ssl_config"), of("listener"));
-        let is_websocket = application.starts_with("rabbitmq_web");
-        let legacy =
-            legacy.filter(|_| application == "rabbitmq_management" && (tcp.is_none() || ssl.is_none()));
+        let is_example = application.ends_with("_examples");
+        let is_websocket = application.starts_with("rabbitmq_web") && !is_example;
+        let has_legacy = is_example || application == "rabbitmq_management";
+        let legacy = legacy.filter(|_| has_legacy && (tcp.is_none() || ssl.is_none()));
         if let Some(web) = legacy {
             self.web(reading, application, web, (plain, web.is_tls.is_some()), purpose);
         }
         let nothing = Web::default();
-        let tcp = tcp.or_else(|| (is_websocket || (ssl.is_none() && legacy.is_none())).then_some(&nothing));
+        let is_default = !self.settings.is_cut;
+        let tcp = tcp.or_else(|| {
+            (is_default && (is_websocket || (ssl.is_none() && legacy.is_none()))).then_some(&nothing)
+        });
         if let Some(web) = tcp {
             self.web(reading, application, web, (plain, false), purpose);
         }
@@ -185,7 +195,7 @@ impl Opening<'_> {
         purpose: &'static str,
     ) {
         // An empty list switches a WebSocket listener off, and says nothing of any other.
-        if web.is_off && application.starts_with("rabbitmq_web") {
+        if web.is_unknown || (web.is_off && application.starts_with("rabbitmq_web")) {
             return;
         }
         let port = match &web.port {
@@ -221,6 +231,7 @@ impl Opening<'_> {
             (None, Some((word, place))) => {
                 self.port(reading, word, place).and_then(|port| port.checked_add(DISTRIBUTION_ABOVE))
             }
+            (None, None) if self.settings.is_cut => None,
             (None, None) => Some(AMQP + DISTRIBUTION_ABOVE),
         };
         let Some(port) = port else { return };

@@ -1,10 +1,12 @@
-//! `rabbitmq.conf`: `key = value` lines, as Cuttlefish reads them. The last line of a key counts.
+//! `rabbitmq.conf`: `key = value` lines, as Cuttlefish reads them, and `include FILE`. The last line of a key
+//! counts.
 
 use super::{Bind, Settings, Web};
 use crate::address;
-use crate::reading::Reading;
+use crate::reading::{Absent, Reading};
 use crate::text::{Place, Text};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 pub(super) type Said = BTreeMap<String, (String, Place)>;
 
@@ -30,19 +32,39 @@ const KERNEL: [(&str, &str); 3] = [
     ("distribution.listener.interface", "inet_dist_use_interface"),
 ];
 
-pub(super) fn parse(reading: &mut Reading<'_>, text: &Text, said: &mut Said) {
+/// Whether it was read: a file of Erlang terms is not, and the broker would not start with it.
+pub(super) fn parse(reading: &mut Reading<'_>, text: &Arc<Text>, said: &mut Said) -> bool {
+    let mut lines = text.lines().filter(|(_, line)| !line.trim().is_empty());
+    if lines
+        .find(|(_, line)| !line.starts_with(['#', '%']))
+        .is_some_and(|(_, line)| line.trim_start().starts_with('['))
+    {
+        let what = "these are Erlang terms, which belong to a .config file (the broker would not start)";
+        reading.trouble(&text.whole(), what);
+        return false;
+    }
     for (number, line) in text.lines() {
-        let line = line.split('#').next().unwrap_or("").trim();
-        match line.split_once('=') {
-            _ if line.is_empty() => {}
-            Some((key, value)) if is_key(key.trim()) => {
-                let value = value.trim().trim_matches('\'').to_owned();
-                said.insert(key.trim().to_owned(), (value, text.place(number)));
+        take(reading, text, said, (number, line.split('#').next().unwrap_or("").trim()));
+    }
+    true
+}
+
+fn take(reading: &mut Reading<'_>, text: &Arc<Text>, said: &mut Said, (number, line): (u32, &str)) {
+    match (line.split_once('='), line.strip_prefix("include ")) {
+        _ if line.is_empty() => {}
+        (Some((key, value)), _) if is_key(key.trim()) => {
+            let value = value.trim().trim_matches('\'').to_owned();
+            said.insert(key.trim().to_owned(), (value, text.place(number)));
+        }
+        (_, Some(path)) => {
+            let path = path.trim().trim_matches(['\'', '"']);
+            for included in reading.include_all(text, number, path, Absent::IsTrouble) {
+                parse(reading, &included, said);
             }
-            _ => {
-                let place = text.place(number);
-                reading.trouble(&place, "not understood; expected key = value (the broker would not start)");
-            }
+        }
+        _ => {
+            let place = text.place(number);
+            reading.trouble(&place, "not understood; expected key = value (the broker would not start)");
         }
     }
 }

@@ -19,7 +19,12 @@ pub(super) const PROGRAM: Program =
     Program { name: "rabbitmq", aliases: &["rabbitmq-server"], processes: &["beam.smp", "epmd"], read };
 
 /// The packages', and those of archives that were unpacked.
-const DIRECTORIES: [&str; 3] = ["/etc/rabbitmq", "/usr/local/etc/rabbitmq", "/opt/rabbitmq/etc/rabbitmq"];
+const DIRECTORIES: [&str; 4] = [
+    "/etc/rabbitmq",
+    "/usr/local/etc/rabbitmq",
+    "/opt/rabbitmq/etc/rabbitmq",
+    "/opt/bitnami/rabbitmq/etc/rabbitmq",
+];
 
 fn read(reading: &mut Reading<'_>, mains: &[&str]) {
     let Some(files) = Files::find(reading, mains) else { return };
@@ -87,7 +92,7 @@ impl Files {
         let (confs, terms) = self.configs(reading, env);
         let mut said = conf::Said::new();
         for text in &confs {
-            conf::parse(reading, text, &mut said);
+            settings.is_cut |= !conf::parse(reading, text, &mut said);
         }
         conf::apply(reading, &said, settings);
         for text in &terms {
@@ -165,6 +170,8 @@ struct Web {
     /// The first line that says anything of it.
     place: Option<Place>,
     is_off: bool,
+    /// Whether it is said at all is not known.
+    is_unknown: bool,
 }
 
 /// What the files say, by application and key. What is said later replaces it.
@@ -174,4 +181,6 @@ struct Settings {
     webs: BTreeMap<(String, &'static str), Web>,
     /// Of the application `kernel`: `inet_dist_listen_min` and the like.
     kernel: BTreeMap<String, (String, Place)>,
+    /// A file was not read to its end: what is not said above may be said there.
+    is_cut: bool,
 }

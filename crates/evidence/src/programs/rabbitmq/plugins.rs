@@ -32,7 +32,7 @@ const NEEDED_BY: [(&str, &[&str]); 6] = [
 #[derive(Debug, Default)]
 pub(super) struct Plugins {
     enabled: BTreeMap<String, Place>,
-    /// There is a list, be it empty.
+    /// There is a list, be it empty, and all of it is known.
     pub(super) is_known: bool,
 }
 
@@ -55,10 +55,18 @@ impl Plugins {
         let path = path.unwrap_or_else(|| join(directory, "enabled_plugins"));
         let text = reading.open(&path).or_else(|| reading.open(USUAL));
         let Some(text) = text else { return Plugins::default() };
-        let terms = erlang::parse(reading, &text);
-        let names = terms.iter().flat_map(Term::list);
-        let said = names.filter_map(|term| Some((term.atom()?.to_owned(), text.place(term.line))));
-        let plugins = Plugins { enabled: said.collect(), is_known: true };
+        let read = erlang::parse(reading, &text);
+        let mut plugins = Plugins { enabled: BTreeMap::new(), is_known: !read.is_cut };
+        for term in read.terms.iter().flat_map(Term::list) {
+            let place = text.place(term.line);
+            match term.atom().filter(|_| !term.is_perhaps) {
+                Some(name) => drop(plugins.enabled.insert(name.to_owned(), place)),
+                None => {
+                    plugins.is_known = false;
+                    reading.unresolved("which plugins are enabled", &place);
+                }
+            }
+        }
         opened.push(text);
         plugins
     }

@@ -6,7 +6,9 @@ use crate::reading::Reading;
 use crate::text::{Place, Text};
 
 pub(super) fn apply(reading: &mut Reading<'_>, text: &Text, settings: &mut Settings) {
-    let terms = erlang::parse(reading, text);
+    let read = erlang::parse(reading, text);
+    let terms = read.terms;
+    settings.is_cut |= read.is_cut;
     if terms.len() != 1 || terms.first().is_some_and(|term| !matches!(term.node, Node::List(_))) {
         let what = "expected one list of applications, ended by a dot (the broker would not start)";
         reading.trouble(&text.whole(), what);
@@ -25,10 +27,16 @@ fn take(
     (application, key): (&str, &str),
     value: &Term,
 ) {
-    let place = |term: &Term| text.place(term.line);
+    let place = text.place(value.line);
+    let is_listener =
+        matches!(key, "tcp_listeners" | "ssl_listeners" | "tcp_config" | "ssl_config" | "listener");
+    if value.is_perhaps && is_listener {
+        reading.unresolved(format!("whether {application} has these {key}"), &place);
+    }
     match (application, key) {
         ("kernel", "inet_dist_listen_min" | "inet_dist_listen_max" | "inet_dist_use_interface") => {
-            settings.kernel.insert(key.to_owned(), (word(value), place(value)));
+            let word = if value.is_perhaps { format!("{} or none", word(value)) } else { word(value) };
+            settings.kernel.insert(key.to_owned(), (word, place));
         }
         (_, "tcp_listeners") => list(reading, text, settings, (application, "tcp_listeners"), value),
         (_, "ssl_listeners") => list(reading, text, settings, (application, "ssl_listeners"), value),
@@ -46,7 +54,11 @@ fn list(
     (application, key): (&str, &'static str),
     value: &Term,
 ) {
-    let binds = value.list().iter().filter_map(|one| bind(reading, one, &text.place(one.line))).collect();
+    if let Node::Placeholder(written) = &value.node {
+        reading.unresolved(format!("the listeners {written:?}"), &text.place(value.line));
+    }
+    let sure = value.list().iter().filter(|one| !one.is_perhaps);
+    let binds = sure.filter_map(|one| bind(reading, one, &text.place(one.line))).collect();
     settings.lists.insert((application.to_owned(), key), binds);
 }
 
@@ -73,6 +85,7 @@ fn web(text: &Text, settings: &mut Settings, (application, key): (&str, &'static
         is_tls: is_tls.map(|term| text.place(term.line)),
         place: Some(text.place(value.line)),
         is_off: value.list().is_empty(),
+        is_unknown: value.is_perhaps,
     };
     settings.webs.insert((application.to_owned(), key), web);
 }

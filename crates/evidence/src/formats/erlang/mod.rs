@@ -1,115 +1,37 @@
 //! Erlang terms as a file of `file:consult/1` holds them, each with its line.
 //! Not here: what they mean, and any expression: only literals are read.
 
+mod template;
+mod term;
+
 use crate::reading::Reading;
 use crate::text::Text;
+pub use term::{Node, Term};
 
 /// Tuples, lists and maps within each other. Real files have fewer than fifteen.
 const DEPTH_MAX: usize = 64;
 /// Terms of one file. Real ones have some thousands.
 const TERMS_MAX: usize = 500_000;
 
-/// A term and the line that it begins in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Term {
-    /// Where it begins.
-    pub line: u32,
-    /// What it is.
-    pub node: Node,
+/// What was read of a file.
+#[derive(Debug)]
+pub struct Terms {
+    /// Its terms, each ended by a dot.
+    pub terms: Vec<Term>,
+    /// The rest was not understood: what is not in these terms may stand there.
+    pub is_cut: bool,
 }
 
-/// What a term is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Node {
-    /// `name`, `'quoted name'`; a variable too, which no file of terms has.
-    Atom(String),
-    /// `"string"` or `<<"binary">>`.
-    Text(String),
-    /// An integer, in any base.
-    Integer(i64),
-    /// A float, or an integer that is out of bounds, as it is written.
-    Number(String),
-    /// `{…}`.
-    Tuple(Vec<Term>),
-    /// `[…]`.
-    List(Vec<Term>),
-    /// `#{key => value}`.
-    Map(Vec<(Term, Term)>),
-}
-
-impl Term {
-    /// An atom's name.
-    pub fn atom(&self) -> Option<&str> {
-        match &self.node {
-            Node::Atom(name) => Some(name),
-            _ => None,
-        }
-    }
-
-    /// The text of a string, a binary or an atom.
-    pub fn text(&self) -> Option<&str> {
-        match &self.node {
-            Node::Text(text) | Node::Atom(text) => Some(text),
-            _ => None,
-        }
-    }
-
-    /// An integer.
-    pub fn integer(&self) -> Option<i64> {
-        match self.node {
-            Node::Integer(integer) => Some(integer),
-            _ => None,
-        }
-    }
-
-    /// The elements of a tuple; none for anything else.
-    pub fn tuple(&self) -> &[Term] {
-        match &self.node {
-            Node::Tuple(elements) => elements,
-            _ => &[],
-        }
-    }
-
-    /// The elements of a list; none for anything else.
-    pub fn list(&self) -> &[Term] {
-        match &self.node {
-            Node::List(elements) => elements,
-            _ => &[],
-        }
-    }
-
-    /// `{key, value}`.
-    pub fn pair(&self) -> Option<(&str, &Term)> {
-        match self.tuple() {
-            [key, value] => Some((key.atom()?, value)),
-            _ => None,
-        }
-    }
-
-    /// Of a list of `{key, value}`: the first value of that key, as `proplists:get_value/2` takes it.
-    pub fn property(&self, key: &str) -> Option<&Term> {
-        self.list().iter().filter_map(Term::pair).find(|(k, _)| *k == key).map(|(_, value)| value)
-    }
-
-    /// Of a list: whether `key` or `{key, true}` is in it, as `proplists:get_bool/2` takes it.
-    pub fn is_set(&self, key: &str) -> bool {
-        let of = |term: &Term| match term.pair() {
-            Some((k, value)) if k == key => Some(value.atom() == Some("true")),
-            _ => (term.atom() == Some(key)).then_some(true),
-        };
-        self.list().iter().find_map(of).unwrap_or(false)
-    }
-}
-
-/// The terms of a file, each ended by a dot. Where the file is broken, trouble is said and what stands before
-/// is returned.
-pub fn parse(reading: &mut Reading<'_>, text: &Text) -> Vec<Term> {
-    let mut parser = Parser { text, at: 0, open: Vec::new(), done: Vec::new(), terms: 0 };
-    if let Err((offset, why)) = parser.run() {
+/// The terms of a file. Where it is broken, trouble is said and what stands before is returned.
+pub fn parse(reading: &mut Reading<'_>, text: &Text) -> Terms {
+    let mut parser = Parser { text, at: 0, open: Vec::new(), done: Vec::new(), terms: 0, parts: 0 };
+    let result = parser.run();
+    let is_cut = result.is_err();
+    if let Err((offset, why)) = result {
         let place = text.place(text.line_at(offset));
         reading.trouble(&place, format_args!("the rest was not read: {why}; expected Erlang terms"));
     }
-    parser.into_terms()
+    Terms { terms: parser.into_terms(), is_cut }
 }
 
 /// Where it went wrong, and why.
@@ -121,12 +43,15 @@ struct Parser<'t> {
     open: Vec<Open>,
     done: Vec<Term>,
     terms: usize,
+    /// Parts of a template that are open here.
+    parts: usize,
 }
 
 struct Open {
     line: u32,
     closer: &'static str,
     is_map: bool,
+    is_perhaps: bool,
     elements: Vec<Term>,
 }
 
@@ -159,9 +84,14 @@ impl Parser<'_> {
         self.text.content().get(self.at..).unwrap_or("")
     }
 
-    /// White space and comments.
+    /// White space, comments, and what a template has between its values.
     fn skip(&mut self) {
         loop {
+            if let Some((part, length)) = template::part(self.rest()) {
+                self.parts = part.after(self.parts);
+                self.at += length;
+                continue;
+            }
             let rest = self.rest();
             let blank = rest.len() - rest.trim_start().len();
             let comment = match rest.as_bytes().get(blank) {
@@ -169,7 +99,7 @@ impl Parser<'_> {
                 _ => 0,
             };
             self.at += blank + comment;
-            if comment == 0 {
+            if blank + comment == 0 {
                 return;
             }
         }
@@ -177,6 +107,9 @@ impl Parser<'_> {
 
     /// An opener, a closer, a separator, or a whole simple term.
     fn element(&mut self, next: char) -> Result<(), Refusal> {
+        if let Some(length) = template::value(self.rest()) {
+            return self.placeholder(length);
+        }
         match next {
             '[' => self.begin(1, "]", false),
             '{' => self.begin(1, "}", false),
@@ -213,7 +146,8 @@ impl Parser<'_> {
         }
         let line = self.text.line_at(self.at);
         self.at += bytes;
-        self.open.push(Open { line, closer, is_map, elements: Vec::new() });
+        let is_perhaps = self.parts > 0;
+        self.open.push(Open { line, closer, is_map, is_perhaps, elements: Vec::new() });
         Ok(())
     }
 
@@ -230,13 +164,13 @@ impl Parser<'_> {
     }
 
     fn close(&mut self) {
-        let Some(Open { line, closer, is_map, elements }) = self.open.pop() else { return };
+        let Some(Open { line, closer, is_map, is_perhaps, elements }) = self.open.pop() else { return };
         let node = match closer {
             "}" if is_map => Node::Map(pairs(elements)),
             "}" => Node::Tuple(elements),
             _ => Node::List(elements),
         };
-        self.keep(Term { line, node });
+        self.keep(Term { line, node, is_perhaps });
     }
 
     fn put(&mut self, start: usize, node: Node) -> Result<(), Refusal> {
@@ -244,7 +178,7 @@ impl Parser<'_> {
         if self.terms > TERMS_MAX {
             return Err((start, format!("more than {TERMS_MAX} terms")));
         }
-        self.keep(Term { line: self.text.line_at(start), node });
+        self.keep(Term { line: self.text.line_at(start), node, is_perhaps: self.parts > 0 });
         Ok(())
     }
 
@@ -253,6 +187,13 @@ impl Parser<'_> {
             Some(open) => open.elements.push(term),
             None => self.done.push(term),
         }
+    }
+
+    fn placeholder(&mut self, length: usize) -> Result<(), Refusal> {
+        let start = self.at;
+        let written = self.rest().get(..length).unwrap_or("").to_owned();
+        self.at += length;
+        self.put(start, Node::Placeholder(written))
     }
 
     /// A string; two beside each other are one.
