@@ -21,6 +21,11 @@ pub fn host_port(text: &str) -> HostPort<'_> {
     }
 }
 
+/// Whether that may be an address or a name; a placeholder (`${DB_HOST}`, `{{ host }}`) is neither.
+pub fn is_host(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || ".-_:%[]".contains(c))
+}
+
 /// A port from 1 to 65535, in decimal digits and nothing else.
 pub fn port(text: &str) -> Option<u16> {
     let is_number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
@@ -52,6 +57,12 @@ mod tests {
         assert_eq!(apart(":80"), ("", Some("80")));
         assert_eq!(apart("*:80"), ("*", Some("80")));
         assert_eq!(apart("name"), ("name", None));
+    }
+
+    #[test]
+    fn a_placeholder_is_no_host() {
+        assert!(["192.0.2.1", "fe80::1%eth0", "[::1]", "db_1.example"].into_iter().all(is_host));
+        assert!(!["", "${HOST}", "{{ host }}", "@HOST@", "$HOST", "<ip>"].into_iter().any(is_host));
     }
 
     #[test]

@@ -2,6 +2,9 @@
 //! and what they become is not known.
 //! Not here: the programs' own braces.
 
+use crate::reading::Reading;
+use crate::text::Place;
+
 /// Bytes that one has at most.
 const LENGTH_MAX: usize = 200;
 
@@ -33,6 +36,52 @@ fn ends(text: &str, close: &str) -> Option<usize> {
     line.find(close).map(|at| at + close.len())
 }
 
+/// What opens a placeholder: Jinja's and its like, Ruby's, Perl's, Terraform's, the shell's, those of builds.
+const OPENERS: [&str; 9] = ["{{", "{%", "<%", "[%", "%{", "${", "$(", "@@", "{#"];
+
+/// Whether a value has a placeholder in it.
+pub(crate) fn is_in(value: &str) -> bool {
+    OPENERS.iter().any(|open| value.contains(open))
+}
+
+/// Whether a line is a statement of a template; that is said to be unresolved, since what it adds to the file
+/// or leaves out of it is not known. A comment of a template says nothing.
+pub(crate) fn is_statement(reading: &mut Reading<'_>, line: &str, place: &Place) -> bool {
+    let line = line.trim_start();
+    let is_one = OPENERS.iter().any(|open| line.starts_with(open));
+    if is_one && !line.starts_with("{#") {
+        reading.unresolved("what a template's statement makes of the file", place);
+    }
+    is_one
+}
+
+/// The words of a line, where those of one placeholder are one word: `bind {{ address }}` has two.
+pub(crate) fn words(line: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut close = None;
+    for word in line.split_whitespace() {
+        match words.last_mut().filter(|_| close.is_some()) {
+            Some(open) => {
+                open.push(' ');
+                open.push_str(word);
+            }
+            None => words.push(word.to_owned()),
+        }
+        close = closing(word, close);
+    }
+    words
+}
+
+/// What ends the placeholder that is open after this word.
+fn closing(word: &str, open: Option<&'static str>) -> Option<&'static str> {
+    const PAIRS: [(&str, &str); 4] = [("{{", "}}"), ("{%", "%}"), ("<%", "%>"), ("[%", "%]")];
+    if let Some(close) = open {
+        return Some(close).filter(|close| !word.contains(close));
+    }
+    let is_open = |(open, close): &(&str, &str)| word.rfind(open) > word.rfind(close);
+    PAIRS.into_iter().find(is_open).map(|(_, close)| close)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -43,5 +92,11 @@ mod tests {
         assert_eq!(length("{% if é %} {"), Some(11));
         assert_eq!(length("{{ port\n}}"), None);
         assert_eq!(length("{ port }}"), None);
+    }
+    #[test]
+    fn the_words_of_a_placeholder_are_one() {
+        assert_eq!(words("bind {{ a | b }} ::1"), ["bind", "{{ a | b }}", "::1"]);
+        assert_eq!(words("-l{{a}}:{{ b }} <% c"), ["-l{{a}}:{{ b }}", "<% c"]);
+        assert_eq!(words("bind 127.0.0.1  ::1"), ["bind", "127.0.0.1", "::1"]);
     }
 }

@@ -27,7 +27,6 @@ mod redis;
 mod rtpengine;
 mod rtpproxy;
 mod ssh;
-mod template;
 mod vendor_web;
 mod voipnow;
 
