@@ -7,6 +7,7 @@ mod beside;
 mod ejabberd;
 mod elasticsearch;
 mod erlang_node;
+mod exclusive;
 mod freeswitch;
 mod haproxy;
 mod httpd;

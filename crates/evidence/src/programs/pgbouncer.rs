@@ -3,17 +3,24 @@
 
 use super::Program;
 use super::beside::beside;
+use super::{exclusive, template};
 use crate::address;
 use crate::reading::{Absent, Reading};
 use crate::text::{Place, Text, parent};
 use crate::{Address, Listener, Transport};
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 pub(super) const PROGRAM: Program =
     Program { name: "pgbouncer", aliases: &[], processes: &["pgbouncer"], read };
 
-const USUAL: [&str; 1] = ["/etc/pgbouncer/pgbouncer.ini"];
+/// The packages', and the vendors' of bundles.
+const USUAL: [&str; 4] = [
+    "/etc/pgbouncer/pgbouncer.ini",
+    "/etc/pgbouncer.ini",
+    "/usr/local/etc/pgbouncer.ini",
+    "/opt/bitnami/pgbouncer/conf/pgbouncer.ini",
+];
 const PORT: u16 = 6432;
 /// Addresses of one list. Real ones have fewer than ten.
 const ADDRESSES_MAX: usize = 500;
@@ -44,13 +51,15 @@ impl Pooler<'_> {
     fn file(&mut self, reading: &mut Reading<'_>, text: &Arc<Text>) {
         for (number, line) in text.lines() {
             let line = line.trim();
-            if line.is_empty() || line.starts_with(['#', ';']) {
+            let place = text.place(number);
+            let line = self.section(line);
+            if line.is_empty()
+                || line.starts_with(['#', ';'])
+                || template::is_statement(reading, line, &place)
+            {
                 continue;
             }
-            let place = text.place(number);
-            if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-                name.clone_into(&mut self.section);
-            } else if let Some(path) = line.strip_prefix("%include ") {
+            if let Some(path) = line.strip_prefix("%include ") {
                 self.include(reading, text, number, path.trim());
             } else if let Some((key, value)) = line.split_once('=') {
                 self.take(reading, key.trim(), value.trim(), place);
@@ -59,6 +68,15 @@ impl Pooler<'_> {
                 reading.trouble(&place, why);
             }
         }
+    }
+
+    /// What stands behind the name of a section belongs to it.
+    fn section<'l>(&mut self, line: &'l str) -> &'l str {
+        let Some((name, rest)) = line.strip_prefix('[').and_then(|inside| inside.split_once(']')) else {
+            return line;
+        };
+        name.clone_into(&mut self.section);
+        rest.trim_start()
     }
 
     /// An included file goes on in the section that it is named in.
@@ -100,7 +118,7 @@ impl Pooler<'_> {
             };
             reading.listen(listener);
         }
-        if let Some((directory, place)) = self.unix.as_ref().filter(|(d, _)| d.starts_with(['/', '@'])) {
+        if let Some((directory, place)) = self.unix.as_ref().filter(|(d, _)| is_directory(d)) {
             reading.unix(format!("{directory}/.s.PGSQL.{port}"), place);
         }
     }
@@ -108,32 +126,41 @@ impl Pooler<'_> {
     /// Without `listen_addr` there is no network.
     fn bound(&self, reading: &mut Reading<'_>) -> Vec<(Address, &Place)> {
         let Some((words, place)) = &self.listen else { return Vec::new() };
-        let mut bound: Vec<(Address, &Place)> = Vec::new();
-        for word in words.split(',').map(str::trim).filter(|word| !word.is_empty()).take(ADDRESSES_MAX) {
-            match word {
-                "*" => {
-                    bound.push((Ipv4Addr::UNSPECIFIED.into(), place));
-                    bound.push((Ipv6Addr::UNSPECIFIED.into(), place));
-                }
-                _ => bound.extend(reading.addresses(word, place).into_iter().map(|a| (a.into(), place))),
-            }
+        if template::is_in(words) {
+            reading.unresolved(format!("the addresses {words:?}"), place);
+            return Vec::new();
         }
-        bound
+        let mut bound: Vec<IpAddr> = Vec::new();
+        for word in words.split(',').map(str::trim).filter(|word| !word.is_empty()).take(ADDRESSES_MAX) {
+            let addresses = match word {
+                "*" => vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()],
+                _ => reading.addresses(word, place),
+            };
+            addresses.into_iter().for_each(|address| exclusive::add(reading, &mut bound, address, place));
+        }
+        bound.into_iter().map(|address| (address.into(), place)).collect()
     }
+}
+
+fn is_directory(text: &str) -> bool {
+    text.starts_with(['/', '@']) && !template::is_in(text)
 }
 
 /// `host=… port=… dbname=…`: a server behind the pooler; without a host it is this host's socket.
 fn database(reading: &mut Reading<'_>, value: &str, place: &Place) {
+    let words = template::words(value);
     let word = |key: &str| {
-        let words = value.split_whitespace().filter_map(|word| word.split_once('='));
+        let words = words.iter().filter_map(|word| word.split_once('='));
         words.filter(|(known, _)| *known == key).map(|(_, value)| value.trim_matches('\'')).next()
     };
     let port = word("port").map_or(Some(5432), address::port);
     for host in word("host").into_iter().flat_map(|hosts| hosts.split(',')).take(ADDRESSES_MAX) {
         match port {
             _ if host.is_empty() || host.starts_with(['/', '@']) => {}
-            Some(port) => reading.peer("postgresql", host, Transport::Tcp, port, place),
-            None => reading.unresolved(format!("the port of {host:?}"), place),
+            Some(port) if address::is_host(host) => {
+                reading.peer("postgresql", host, Transport::Tcp, port, place);
+            }
+            _ => reading.unresolved(format!("the server {host:?}"), place),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Not here: what a parameter means.
 
 use super::super::beside::beside;
+use super::super::template;
 use crate::reading::{Absent, Reading};
 use crate::text::{Place, Text, join};
 use std::sync::Arc;
@@ -44,6 +45,9 @@ impl Config {
         for (number, line) in text.lines() {
             let line = line.trim();
             if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            if template::is_statement(reading, line, &text.place(number)) {
                 continue;
             }
             let (name, rest) = line.split_at(line.find(|c: char| !is_name(c)).unwrap_or(line.len()));

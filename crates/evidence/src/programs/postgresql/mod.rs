@@ -5,7 +5,7 @@
 
 mod config;
 
-use super::Program;
+use super::{Program, exclusive, template};
 use crate::address;
 use crate::reading::Reading;
 use crate::text::{Place, Text, parent};
@@ -111,10 +111,16 @@ impl Server<'_> {
             unresolved(reading, "listen_addresses", parameter);
             return Vec::new();
         };
+        if template::is_in(value) {
+            unresolved(reading, "listen_addresses", parameter);
+            return Vec::new();
+        }
         let mut bound: Vec<IpAddr> = Vec::new();
         for word in value.split(',').map(|word| word.trim().trim_matches('"')).take(SOCKETS_MAX) {
             for address in addresses(reading, word, &parameter.place) {
-                add(reading, &mut bound, address, &parameter.place);
+                if bound.len() < SOCKETS_MAX {
+                    exclusive::add(reading, &mut bound, address, &parameter.place);
+                }
             }
         }
         bound.into_iter().map(|address| (Address::One(address), Some(parameter.place.clone()))).collect()
@@ -125,7 +131,7 @@ impl Server<'_> {
         let Some(parameter) = self.config.last("unix_socket_directories").or_else(old) else { return };
         for word in parameter.value.iter().flat_map(|value| value.split(',')).take(SOCKETS_MAX) {
             let directory = word.trim().trim_matches('"');
-            if directory.starts_with(['/', '@']) {
+            if directory.starts_with(['/', '@']) && !template::is_in(directory) {
                 reading.unix(format!("{directory}/.s.PGSQL.{port}"), &parameter.place);
             }
         }
@@ -140,9 +146,9 @@ impl Server<'_> {
         };
         let (host, port) = (word("hostaddr").or(word("host")), word("port").map(address::port));
         if let Some(host) = host.filter(|host| !host.starts_with('/')) {
-            match port.unwrap_or(Some(PORT)) {
+            match port.unwrap_or(Some(PORT)).filter(|_| address::is_host(host)) {
                 Some(port) => reading.peer("postgresql", host, Transport::Tcp, port, &parameter.place),
-                None => reading.unresolved("the port of the primary server", &parameter.place),
+                None => reading.unresolved("the primary server", &parameter.place),
             }
         }
     }
@@ -174,21 +180,5 @@ fn addresses(reading: &mut Reading<'_>, word: &str, at: &Place) -> Vec<IpAddr> {
             Vec::new()
         }
         _ => reading.addresses(word, at),
-    }
-}
-
-/// A socket on every address and one on a single address of the family exclude each other: the first is
-/// bound, and the server goes on with a warning.
-fn add(reading: &mut Reading<'_>, bound: &mut Vec<IpAddr>, address: IpAddr, at: &Place) {
-    if bound.contains(&address) || bound.len() >= SOCKETS_MAX {
-        return;
-    }
-    let is_same_family = |known: &&IpAddr| known.is_ipv4() == address.is_ipv4();
-    let excludes = |known: &&IpAddr| known.is_unspecified() || address.is_unspecified();
-    match bound.iter().filter(is_same_family).find(excludes) {
-        Some(known) => {
-            reading.trouble(at, format_args!("{address} is not bound, since {known} is before it"))
-        }
-        None => bound.push(address),
     }
 }

@@ -2,6 +2,7 @@
 //! Not here: what a directive means.
 
 use super::super::beside::beside;
+use super::super::template;
 use crate::reading::{Absent, Reading};
 use crate::text::{Place, Text};
 use std::sync::Arc;
@@ -36,15 +37,10 @@ impl Config {
                 continue;
             }
             let place = text.place(number);
-            let mut words = match split(line) {
-                Ok(words) => words.into_iter(),
-                Err(why) => {
-                    reading.trouble(&place, format_args!("{why}: the server does not start with it"));
-                    continue;
-                }
-            };
-            let Some(name) = words.next().map(|name| name.to_ascii_lowercase()) else { continue };
-            let words: Vec<String> = words.collect();
+            if template::is_statement(reading, line, &place) {
+                continue;
+            }
+            let Some(Directive { name, words, place }) = directive(reading, line, place) else { continue };
             match (name.as_str(), words.as_slice()) {
                 ("include", [path]) => self.include(reading, text, number, path),
                 _ => self.directives.push(Directive { name, words, place }),
@@ -77,6 +73,24 @@ impl Config {
         let is_yes = |d: &&Directive| d.words.first().is_some_and(|word| word.eq_ignore_ascii_case("yes"));
         self.last(name).filter(is_yes)
     }
+}
+
+fn directive(reading: &mut Reading<'_>, line: &str, place: Place) -> Option<Directive> {
+    let words = if template::is_in(line) { Ok(template::words(line)) } else { split(line) };
+    let mut words = match words {
+        Ok(words) => words.into_iter(),
+        Err(why) => {
+            reading.trouble(&place, format_args!("{why}: the server does not start with it"));
+            return None;
+        }
+    };
+    let name = words.next()?.to_ascii_lowercase();
+    if !name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) {
+        let why = "not understood; expected NAME VALUE: the server does not start with it";
+        reading.trouble(&place, why);
+        return None;
+    }
+    Some(Directive { name, words: words.collect(), place })
 }
 
 /// Words between blanks; in double quotes with escapes, in single quotes with `\'`. A quote ends its word.

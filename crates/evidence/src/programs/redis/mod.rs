@@ -26,8 +26,9 @@ pub(super) const SENTINEL: Program = Program {
     read: read_sentinels,
 };
 
-/// Debian's, its instances (`redis-NAME.conf`), the installer's (`6379.conf`), RHEL's, upstream's.
-const SERVERS: [&str; 11] = [
+/// Debian's, its instances (`redis-NAME.conf`), the installer's (`6379.conf`), RHEL's, the vendors' of
+/// bundles, upstream's.
+const SERVERS: [&str; 14] = [
     "/etc/redis/redis*.conf",
     "/etc/redis/[0-9]*.conf",
     "/etc/redis.conf",
@@ -35,17 +36,21 @@ const SERVERS: [&str; 11] = [
     "/etc/valkey/valkey*.conf",
     "/etc/valkey/default.conf",
     "/etc/keydb/keydb.conf",
+    "/etc/redis-stack.conf",
+    "/opt/redis-stack/etc/redis-stack.conf",
+    "/opt/bitnami/redis/etc/redis.conf",
     "/usr/local/etc/redis.conf",
     "/usr/local/etc/redis/redis.conf",
     "/usr/local/etc/valkey.conf",
     "/usr/local/etc/valkey/valkey.conf",
 ];
-const SENTINELS: [&str; 7] = [
+const SENTINELS: [&str; 8] = [
     "/etc/redis/*sentinel*.conf",
     "/etc/redis-sentinel.conf",
     "/etc/sentinel.conf",
     "/etc/valkey/*sentinel*.conf",
     "/etc/keydb/sentinel.conf",
+    "/opt/bitnami/redis-sentinel/etc/sentinel.conf",
     "/usr/local/etc/redis-sentinel.conf",
     "/usr/local/etc/redis/sentinel.conf",
 ];

@@ -1,5 +1,6 @@
 //! One server or sentinel, and the sockets that its directives make it open.
 
+use super::super::template;
 use super::config::{Config, Directive};
 use crate::address;
 use crate::reading::Reading;
@@ -57,8 +58,12 @@ impl<'c> Server<'c> {
         self.listen(reading, &bound, tls, self.side.purpose(), true);
         self.bus(reading, &bound, plain, tls);
         let unix = self.config.last("unixsocket").and_then(|d| d.words.first().map(|path| (path, &d.place)));
-        if let Some((path, place)) = unix.filter(|(path, _)| !path.is_empty()) {
-            reading.unix(path, place);
+        match unix.filter(|(path, _)| !path.is_empty()) {
+            Some((path, place)) if template::is_in(path) => {
+                reading.unresolved(format!("the unix socket {path:?}"), place);
+            }
+            Some((path, place)) => reading.unix(path, place),
+            None => {}
         }
         self.peers(reading);
     }
@@ -70,7 +75,11 @@ impl<'c> Server<'c> {
         let Some(Directive { words, place, .. }) = self.config.last("bind") else {
             return both.into_iter().map(|address| (address, None)).collect();
         };
-        let words: Vec<&str> = words.iter().flat_map(|word| word.split_whitespace()).collect();
+        let apart = words.iter().flat_map(|word| match template::is_in(word) {
+            true => vec![word.as_str()],
+            false => word.split_whitespace().collect(),
+        });
+        let words: Vec<&str> = apart.collect();
         if let Some(comment) = words.iter().find(|word| word.starts_with('#')) {
             let why = "a comment after a directive is part of it: the server does not start with it";
             reading.trouble(place, why);
@@ -201,9 +210,9 @@ impl<'c> Server<'c> {
                 ("replicaof" | "slaveof", [host, port]) if !host.eq_ignore_ascii_case("no") => (host, port),
                 _ => continue,
             };
-            match address::port(port) {
+            match address::port(port).filter(|_| address::is_host(host)) {
                 Some(port) => reading.peer("redis", host, Transport::Tcp, port, place),
-                None => reading.unresolved(format!("the port {port:?} of {host:?}"), place),
+                None => reading.unresolved(format!("the master {host:?} at port {port:?}"), place),
             }
         }
     }
