@@ -4,6 +4,7 @@
 mod activemq;
 mod asterisk;
 mod beside;
+mod docker;
 mod ejabberd;
 mod elasticsearch;
 mod erlang_node;
@@ -54,6 +55,7 @@ pub struct Program {
 pub const PROGRAMS: &[Program] = &[
     activemq::PROGRAM,
     asterisk::PROGRAM,
+    docker::PROGRAM,
     ejabberd::PROGRAM,
     elasticsearch::PROGRAM,
     freeswitch::PROGRAM,
