@@ -155,7 +155,9 @@ fn peers(reading: &mut Reading<'_>, cluster: &Setting) {
     let Some((_, rest)) = cluster.value().split_once("://") else { return };
     let hosts = rest.split('?').next().unwrap_or("");
     for HostPort { host, port } in hosts.split(',').map(str::trim).filter(|h| !h.is_empty()).map(host_port) {
-        let port = port.and_then(address::port).unwrap_or(PORT);
-        reading.peer("galera", host, Transport::Tcp, port, &cluster.place);
+        match port.map_or(Some(PORT), address::port).filter(|_| address::is_host(host)) {
+            Some(port) => reading.peer("galera", host, Transport::Tcp, port, &cluster.place),
+            None => reading.unresolved(format!("the node {host:?}"), &cluster.place),
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! Not here: what a setting means.
 
 use super::super::beside::beside;
+use super::super::template;
 use crate::reading::{Absent, Reading};
 use crate::text::{Place, Text, join};
 use std::sync::Arc;
@@ -71,6 +72,9 @@ impl Options {
             if line.is_empty() || line.starts_with(['#', ';']) {
                 continue;
             }
+            if template::is_statement(reading, line, &text.place(number)) {
+                continue;
+            }
             if let Some(rest) = line.strip_prefix('[') {
                 group = self.group(reading, rest, &text.place(number)).or(group);
             } else if is_ignored {
@@ -78,12 +82,22 @@ impl Options {
             } else if let Some(directive) = line.strip_prefix('!') {
                 self.directive(reading, text, number, directive);
             } else if let Some(group) = &group {
-                self.settings.push(Setting::of(group, line, text.place(number)));
+                self.setting(reading, group, line, text.place(number));
             } else {
                 let why = "an option before any [group]: the server does not start with it";
                 reading.trouble(&text.place(number), why);
             }
         }
+    }
+
+    fn setting(&mut self, reading: &mut Reading<'_>, group: &str, line: &str, at: Place) {
+        let setting = Setting::of(group, line, at);
+        let is_name = |c: char| c.is_ascii_alphanumeric() || "_.".contains(c);
+        if !setting.key.chars().all(is_name) && super::is_servers(group) {
+            let why = "not understood; expected NAME or NAME=VALUE: the server does not start with it";
+            reading.trouble(&setting.place, why);
+        }
+        self.settings.push(setting);
     }
 
     fn group(&mut self, reading: &mut Reading<'_>, rest: &str, at: &Place) -> Option<String> {
@@ -147,6 +161,10 @@ impl Setting {
         let key = key.trim().to_ascii_lowercase().replace('-', "_");
         // An option that may be unknown; known, it is as without the prefix.
         let key = in_full(key.strip_prefix("loose_").unwrap_or(&key)).to_owned();
+        let (key, value) = match switched_off(&key) {
+            Some(name) => (name.to_owned(), Some("0".to_owned())),
+            None => (key, value),
+        };
         Setting { group: group.to_owned(), key, value, place }
     }
 
@@ -154,6 +172,13 @@ impl Setting {
     pub(super) fn value(&self) -> &str {
         self.value.as_deref().unwrap_or("")
     }
+}
+
+/// `skip_` before a variable that is no switch sets it to 0, which is the wildcard as an address, and the
+/// default as a port; measured on MariaDB 10.11.
+fn switched_off(key: &str) -> Option<&'static str> {
+    let name = key.strip_prefix("skip_").or_else(|| key.strip_prefix("disable_"))?;
+    ["bind_address", "port", "mysqlx_bind_address", "mysqlx_port"].into_iter().find(|known| *known == name)
 }
 
 /// A name may be cut where no other begins so.

@@ -1,5 +1,6 @@
 //! One server of MySQL's family: its groups, and the sockets that their settings make it open.
 
+use super::super::template;
 use super::Instance;
 use super::flavour::{Family, Flavour};
 use super::galera;
@@ -72,7 +73,8 @@ impl<'o> Server<'o> {
 
     pub(super) fn open(&self, reading: &mut Reading<'_>) {
         for socket in ["socket", "mysqlx_socket"] {
-            if let Some(setting) = self.values.text(socket).filter(|s| s.value().starts_with('/')) {
+            let is_path = |s: &&Setting| s.value().starts_with('/') && !template::is_in(s.value());
+            if let Some(setting) = self.values.text(socket).filter(is_path) {
                 reading.unix(setting.value(), &setting.place);
             }
         }
@@ -164,17 +166,26 @@ impl<'o> Server<'o> {
         let Some(setting) = self.values.text("group_replication_group_seeds") else { return };
         for seed in setting.value().split(',').take(ADDRESSES_MAX) {
             let apart = host_port(seed.trim());
-            if let Some(port) = apart.port.and_then(address::port) {
-                reading.peer("group-replication", apart.host, Transport::Tcp, port, &setting.place);
+            match apart.port.and_then(address::port).filter(|_| address::is_host(apart.host)) {
+                Some(port) => {
+                    reading.peer("group-replication", apart.host, Transport::Tcp, port, &setting.place);
+                }
+                None if seed.trim().is_empty() => {}
+                None => reading.unresolved(format!("the seed {seed:?}"), &setting.place),
             }
         }
     }
 
     fn bound(&self, reading: &mut Reading<'_>, setting: Option<&Setting>, name: &str) -> Bound {
-        let Some(setting) = setting.filter(|setting| setting.value.is_some()) else {
+        let Some(setting) = setting else {
             let why = format!("no {name}: every address ({})", self.flavour.why);
             return self.every().into_iter().map(|address| (address, Said::Default(why.clone()))).collect();
         };
+        if setting.value.is_none() {
+            let why = format!("{name} without an address: the server does not start with it");
+            reading.trouble(&setting.place, why);
+            return Bound::new();
+        }
         let mut bound = Bound::new();
         for word in setting.value().split(',').map(str::trim).take(ADDRESSES_MAX) {
             let addresses = self.addresses(reading, word, &setting.place);
