@@ -14,6 +14,8 @@ const VIA_MAX: usize = 20;
 const RULES_MAX: usize = 1_000;
 /// Bytes that substitutions may write, of all strings together.
 const WRITTEN_MAX: usize = 8 << 20;
+/// Rules that are tried, of all strings together: some hundreds of strings by some dozens of rules are usual.
+const TRIED_MAX: usize = 2_000_000;
 
 /// What `#!define` and its relatives said.
 #[derive(Default)]
@@ -23,6 +25,7 @@ pub(super) struct Defines {
     rules: Vec<Rule>,
     environment: HashMap<String, String>,
     written: usize,
+    tried: usize,
 }
 
 struct Define {
@@ -107,7 +110,11 @@ impl Defines {
     pub(super) fn substitute(&mut self, text: &mut String) -> Vec<usize> {
         let mut changed = Vec::new();
         for rule in &self.rules {
-            if self.written >= WRITTEN_MAX || text.len() > 1 << 16 || !text.contains(&rule.this) {
+            if self.written >= WRITTEN_MAX || self.tried >= TRIED_MAX || text.len() > 1 << 16 {
+                break;
+            }
+            self.tried += 1;
+            if !text.contains(&rule.this) {
                 continue;
             }
             let count = if rule.is_global { usize::MAX } else { 1 };
@@ -116,6 +123,11 @@ impl Defines {
             changed.insert(0, rule.define);
         }
         changed
+    }
+
+    /// Whether a bound has left out substitutions.
+    pub(super) fn is_cut(&self) -> bool {
+        self.written >= WRITTEN_MAX || self.tried >= TRIED_MAX
     }
 
     /// `$env(NAME)` and `$def(NAME)` in a value, as far as they are known.

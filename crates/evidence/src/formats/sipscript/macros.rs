@@ -32,7 +32,12 @@ impl Script {
             let place = self.place_at(&frame.file, frame.line());
             reading.unresolved(format!("what the macro {name} of m4 becomes"), &place);
         }
-        self.advance(name.len() + arguments(after).unwrap_or_else(|| line(after)));
+        let used = arguments(after).unwrap_or_else(|| {
+            let place = self.place_at(&frame.file, frame.line());
+            reading.trouble(&place, format_args!("not read from here: the macro {name} of m4 is not closed"));
+            after.floor_char_boundary(ARGUMENTS_MAX)
+        });
+        self.advance(name.len() + used);
         true
     }
 }

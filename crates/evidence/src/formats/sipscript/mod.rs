@@ -205,7 +205,7 @@ impl Script {
         let mut is_glued = true;
         loop {
             let Some(frame) = self.frames.last().cloned() else {
-                self.conditions.end(reading);
+                self.end(reading);
                 return None;
             };
             let rest = frame.rest();
@@ -218,6 +218,13 @@ impl Script {
             }
             // A word that a definition replaces has not been passed, but begun.
             is_glued &= first.is_ascii_alphanumeric() || first == '_';
+        }
+    }
+
+    fn end(&mut self, reading: &mut Reading<'_>) {
+        self.conditions.end(reading);
+        if self.defines.is_cut() {
+            reading.trouble(&self.main.whole(), "not every substitution was made: there are too many");
         }
     }
 
