@@ -24,6 +24,8 @@ const USUAL: [&str; 3] = ["/etc/ssh/sshd_config", "/usr/etc/ssh/sshd_config", "/
 const HOME: &str = "/etc/ssh";
 /// Ports and addresses of one server. Its own bound is 256 ports.
 const LISTED_MAX: usize = 256;
+/// What begins in a file that was not rendered (Jinja, Go, ERB).
+const TEMPLATE: [&str; 3] = ["{{", "{%", "<%"];
 
 fn read(reading: &mut Reading<'_>, mains: &[&str]) {
     for main in mains {
@@ -62,6 +64,8 @@ struct Server {
     family: Option<(Family, Place)>,
     /// A port or address that cannot be told: the defaults are not for this server.
     is_unreadable: bool,
+    /// Which wildcards are opened cannot be told.
+    is_family_unknown: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -128,6 +132,10 @@ impl Server {
     fn file(&mut self, reading: &mut Reading<'_>, text: &Arc<Text>, main: &Arc<Text>, in_match: bool) {
         let mut in_match = in_match;
         for (number, line) in text.lines() {
+            if TEMPLATE.iter().any(|mark| line.trim_start().starts_with(mark)) {
+                template(reading, line, &text.place(number));
+                continue;
+            }
             let words = words(line);
             let Some(keyword) = words.first().map(|word| word.to_ascii_lowercase()) else { continue };
             match keyword.as_str() {
@@ -158,6 +166,12 @@ impl Server {
         let (Some(keyword), Some(value)) = (words.first(), words.get(1)) else {
             return reading.trouble(place, "not understood: expected a value");
         };
+        if TEMPLATE.iter().any(|mark| line.contains(mark)) {
+            let is_family = keyword.eq_ignore_ascii_case("addressfamily");
+            self.is_family_unknown |= is_family && self.family.is_none();
+            self.is_unreadable |= !is_family;
+            return reading.unresolved(format!("the {keyword} that a template fills in"), place);
+        }
         match keyword.to_ascii_lowercase().as_str() {
             "port" => match port(value) {
                 Some(port) if self.ports.len() < LISTED_MAX => self.ports.push((port, place.clone())),
@@ -193,14 +207,28 @@ impl Server {
     }
 
     fn open(&self, reading: &mut Reading<'_>, main: &Text) {
-        if self.addresses.is_empty() && !(self.is_unreadable && self.ports().is_empty()) {
+        let is_unknown = self.is_family_unknown || self.is_unreadable && self.ports().is_empty();
+        if self.addresses.is_empty() && !is_unknown {
             let both = [IpAddr::from(Ipv4Addr::UNSPECIFIED), Ipv6Addr::UNSPECIFIED.into()];
             both.into_iter().for_each(|address| self.at(reading, main, address, None));
         }
         for listed in &self.addresses {
-            for address in reading.addresses(&listed.host, &listed.place) {
+            let addresses = reading.addresses(&listed.host, &listed.place);
+            if !addresses.is_empty() && !addresses.iter().any(|address| self.is_of_family(*address)) {
+                let what = "not of the family that AddressFamily says: sshd would not start";
+                reading.trouble(&listed.place, what);
+            }
+            for address in addresses {
                 self.at(reading, main, address, Some(listed));
             }
+        }
+    }
+
+    fn is_of_family(&self, address: IpAddr) -> bool {
+        match self.family {
+            Some((Family::V4, _)) => address.is_ipv4(),
+            Some((Family::V6, _)) => address.is_ipv6(),
+            Some((Family::Any, _)) | None => true,
         }
     }
 
@@ -210,10 +238,10 @@ impl Server {
 
     /// One address, at its own port, else at each that is set. sshd binds IPv6 for itself.
     fn at(&self, reading: &mut Reading<'_>, main: &Text, address: IpAddr, listed: Option<&Listed>) {
-        let family = self.family.as_ref().filter(|(family, _)| *family != Family::Any);
-        if family.is_some_and(|(family, _)| (*family == Family::V4) != address.is_ipv4()) {
+        if !self.is_of_family(address) {
             return;
         }
+        let family = self.family.as_ref().filter(|(family, _)| *family != Family::Any);
         let listener = |port: u16, at: Option<&Place>| {
             let places = [listed.map(|listed| &listed.place), at, family.map(|(_, place)| place)];
             let mut told: Vec<&Place> = Vec::new();
@@ -244,15 +272,25 @@ fn port(value: &str) -> Option<u16> {
     if value.eq_ignore_ascii_case("ssh") { Some(22) } else { address::port(value) }
 }
 
-/// The words of a line: blanks or one `=` behind the keyword, double quotes around words, `#` to the end.
+/// A line of a template that was not rendered; its ends decide nothing more.
+fn template(reading: &mut Reading<'_>, line: &str, place: &Place) {
+    let inside = line.trim().trim_start_matches(['{', '%', '<', '-', ' ']);
+    if !inside.starts_with("end") && !inside.starts_with("/*") {
+        reading.unresolved("a template decides which lines hold", place);
+    }
+}
+
+/// The words of a line: blanks or one `=` behind the keyword, quotes around words, `#` to the end. Versions
+/// before 8.7 know no single quotes, and do not start where one is.
 fn words(line: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut word: Option<String> = None;
-    let mut is_quoted = false;
+    let mut quote: Option<char> = None;
     for c in line.trim().chars().take(4096) {
+        let is_quoted = quote.is_some();
         match c {
-            '"' => {
-                is_quoted = !is_quoted;
+            '"' | '\'' if quote.is_none_or(|open| open == c) => {
+                quote = if is_quoted { None } else { Some(c) };
                 word.get_or_insert_default();
             }
             '#' if !is_quoted && word.is_none() => break,
