@@ -142,35 +142,38 @@ impl Listener {
     }
 }
 
-impl Found {
-    /// Adds a listener; where the program has that endpoint already, its evidence joins it.
-    pub(crate) fn listen(&mut self, service: &'static str, listener: Listener) {
-        let Listener { transport, address, ports, purpose, tls, evidence } = listener;
-        let is_same = |e: &&mut Endpoint| {
-            e.service == service && e.transport == transport && e.address == address && e.ports == ports
-        };
-        let Some(known) = self.endpoints.iter_mut().find(is_same) else {
-            let service = service.to_owned();
-            let purpose = Some(purpose);
-            return self.endpoints.push(Endpoint {
-                service,
-                purpose,
-                transport,
-                address,
-                ports,
-                tls,
-                evidence,
-            });
-        };
+/// What makes two listeners of one program the same socket.
+pub(crate) type Socket = (Transport, Address, (u16, u16));
+
+/// Lines that are kept of one endpoint: a person reads a few.
+const EVIDENCE_MAX: usize = 32;
+
+impl Listener {
+    pub(crate) fn socket(&self) -> Socket {
+        (self.transport, self.address, self.ports)
+    }
+
+    /// As the first one of its socket.
+    pub(crate) fn into_endpoint(self, service: &str) -> Endpoint {
+        let Listener { transport, address, ports, purpose, tls, mut evidence } = self;
+        evidence.truncate(EVIDENCE_MAX);
+        let (service, purpose) = (service.to_owned(), Some(purpose));
+        Endpoint { service, purpose, transport, address, ports, tls, evidence }
+    }
+
+    /// As one more that says so.
+    pub(crate) fn join(self, known: &mut Endpoint) {
         // One that speaks TLS makes the socket a TLS socket.
-        known.tls = known.tls.max(tls);
-        for one in evidence {
-            if !known.evidence.contains(&one) {
+        known.tls = known.tls.max(self.tls);
+        for one in self.evidence {
+            if known.evidence.len() < EVIDENCE_MAX && !known.evidence.contains(&one) {
                 known.evidence.push(one);
             }
         }
     }
+}
 
+impl Found {
     /// Takes in what another program's files said.
     pub(crate) fn extend(&mut self, other: Found) {
         let Found { endpoints, unix, peers, unresolved, troubles } = other;

@@ -5,11 +5,12 @@
 //! bounded, and what the bounds cut off is said as trouble.
 
 use crate::files::{FILE_BYTES_MAX, Files, HostFacts, Unreadable};
-use crate::found::{Found, Listener, Peer, Trouble, UnixSocket, Unresolved};
+use crate::found::{Found, Listener, Peer, Socket, Trouble, UnixSocket, Unresolved};
 use crate::glob;
 use crate::hosts::Hosts;
 use crate::text::{Place, Text, join};
 use crate::{Kind, Transport};
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -22,6 +23,8 @@ const BYTES_MAX: usize = 64 << 20;
 const DEPTH_MAX: usize = 30;
 /// Troubles and unresolved values that are kept of one program: more would not be read.
 const SAID_MAX: usize = 200;
+/// Endpoints that are kept of one program. Real ones have some dozens.
+const ENDPOINTS_MAX: usize = 10_000;
 
 /// What a missing file means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +43,8 @@ pub struct Reading<'a> {
     hosts: &'a Hosts,
     program: &'static str,
     found: Found,
+    /// Which of the endpoints a socket is.
+    endpoints: BTreeMap<Socket, usize>,
     files_left: usize,
     bytes_left: usize,
 }
@@ -61,7 +66,8 @@ impl<'a> Reading<'a> {
     ) -> Reading<'a> {
         let found = Found::default();
         let files = FilesOf(files);
-        Reading { files, facts, hosts, program, found, files_left: FILES_MAX, bytes_left: BYTES_MAX }
+        let (files_left, bytes_left) = (FILES_MAX, BYTES_MAX);
+        Reading { files, facts, hosts, program, found, endpoints: BTreeMap::new(), files_left, bytes_left }
     }
 
     pub(crate) fn into_found(self) -> Found {
@@ -211,9 +217,21 @@ impl<'a> Reading<'a> {
         self.facts.interfaces.as_ref().and_then(of).or_else(loopback)
     }
 
-    /// A socket that the service would open.
+    /// A socket that the service would open. Where it is known already, its evidence joins that.
     pub fn listen(&mut self, listener: Listener) {
-        self.found.listen(self.program, listener);
+        let count = self.found.endpoints.len();
+        let index = self.endpoints.get(&listener.socket()).copied().unwrap_or(count);
+        if let Some(known) = self.found.endpoints.get_mut(index) {
+            return listener.join(known);
+        }
+        if count >= ENDPOINTS_MAX {
+            let last = self.found.endpoints.last().and_then(|endpoint| endpoint.evidence.first());
+            let at = Place::file(last.map_or(self.program, |evidence| &evidence.source));
+            return self
+                .trouble(&at, format_args!("more than {ENDPOINTS_MAX} endpoints: the rest is left out"));
+        }
+        self.endpoints.insert(listener.socket(), index);
+        self.found.endpoints.push(listener.into_endpoint(self.program));
     }
 
     /// A socket in the file system.

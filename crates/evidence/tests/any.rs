@@ -141,3 +141,26 @@ fn what_multiplies_ends() {
         }
     }
 }
+
+#[test]
+fn many_endpoints_end() {
+    let address = |i: u32| format!("10.{}.{}.{}", i >> 16, i >> 8 & 255, i & 255);
+    let lines = |before: &str, after: &str| -> String {
+        (0..11_000).map(|i| format!("{before}{}{after}", address(i))).collect()
+    };
+    let files = [
+        format!("[general]\n{}", lines("bindaddr=", "\n")),
+        format!("[rtpengine]\ninterface={}", lines("", ";")),
+        format!("[rtpengine]\ninterface={}", "10.0.0.1;".repeat(11_000)),
+        lines("listen ", ":80;\n"),
+        lines("Listen ", ":80\n"),
+        lines("listen=udp:", ":5060\n"),
+    ];
+    for bytes in files {
+        for program in programs::PROGRAMS {
+            let found = read_as(program.name, bytes.clone().into_bytes());
+            assert!(found.endpoints.len() <= 10_000);
+            assert!(found.endpoints.iter().all(|endpoint| endpoint.evidence.len() <= 40));
+        }
+    }
+}

@@ -26,8 +26,10 @@ pub(super) struct Setting {
 }
 
 impl Setting {
+    /// One of several values. Not the whole value with it: it may be long, and its parts many.
     fn with(&self, value: &str) -> Setting {
-        Setting { value: value.trim().to_owned(), ..self.clone() }
+        let Setting { key, place, adds, .. } = self;
+        Setting { key: key.clone(), value: value.trim().to_owned(), place: place.clone(), adds: *adds }
     }
 }
 
