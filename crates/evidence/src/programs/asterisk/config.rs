@@ -3,7 +3,9 @@
 //! Source: docs.asterisk.org, "Asterisk Configuration Files": "Config File Format", "Comments", "Using The
 //! include, tryinclude and exec Constructs", "Adding to an existing section", "Templates".
 
+use super::super::template;
 use super::Etc;
+use super::comments::uncommented;
 use crate::reading::{Absent, Reading};
 use crate::text::{Place, Text, join};
 use std::collections::HashMap;
@@ -11,10 +13,10 @@ use std::sync::Arc;
 
 /// Asterisk's own line buffer: a longer line is skipped.
 const LINE_BYTES_MAX: usize = 8191;
-/// Comments within comments that Asterisk counts.
-const COMMENT_DEPTH_MAX: usize = 128;
 /// Options of all sections of a file together: templates of templates multiply them.
 const OPTIONS_MAX: usize = 500_000;
+/// What stands for a line that Asterisk never sees as it is.
+const TEMPLATE: &str = "what a statement of a template, which was not filled in, leaves of the file";
 /// How far back `+=` looks for what it adds to.
 const APPEND_REACH: usize = 4_096;
 
@@ -114,6 +116,9 @@ impl Parsing<'_> {
             let line = uncommented(line, &mut depth);
             match strip(&line) {
                 "" => {}
+                // Jinja's comment: nothing is left of it.
+                line if template::comment(line) == Some(line.len()) => {}
+                line if is_template(line) => reading.unresolved(TEMPLATE, &text.place(number)),
                 line if line.starts_with('[') => self.header(reading, text, number, line, &mut section),
                 line if line.starts_with('#') => self.directive(reading, text, number, line),
                 line => self.setting(reading, text, number, line, section),
@@ -213,9 +218,11 @@ impl Parsing<'_> {
         if path.is_empty() {
             return reading.trouble(&at, "the directive names no file");
         }
-        for included in self.etc.included(reading, text, number, path, absent) {
-            self.file(reading, &included);
+        let all = self.etc.included(reading, text, number, path, absent);
+        if all.is_empty() && absent == Absent::IsTrouble {
+            reading.trouble_once(&at, "no such file: Asterisk refuses the whole file");
         }
+        all.iter().for_each(|included| self.file(reading, included));
     }
 
     /// `key = value`, `key => value`, `key += more`.
@@ -241,19 +248,25 @@ impl Parsing<'_> {
         if key.is_empty() || self.options >= OPTIONS_MAX {
             return reading.trouble(&text.place(number), "not read: no key before '=', or too many options");
         }
-        let before = || section.options.iter().rev().take(APPEND_REACH).find(|before| before.key == key);
-        let value = match is_added.then(before).flatten() {
-            Some(before) if before.value.len() < LINE_BYTES_MAX => format!("{}{value}", before.value),
-            _ => value.to_owned(),
-        };
-        self.options += 1;
-        section.options.push(Arc::new(Setting {
-            key: key.to_owned(),
-            value,
-            text: text.clone(),
-            line: number,
-        }));
+        let (key, value) = (key.to_owned(), value.to_owned());
+        let new = Setting { key, value, text: text.clone(), line: number };
+        if !(is_added && add(section, &new)) {
+            self.options += 1;
+            section.options.push(Arc::new(new));
+        }
     }
+}
+
+/// Adds to the value that is there, if there is one.
+fn add(section: &mut Section, more: &Setting) -> bool {
+    let near = section.options.iter_mut().rev().take(APPEND_REACH);
+    let Some(known) = near.into_iter().find(|known| known.key == more.key) else { return false };
+    if known.value.len() < LINE_BYTES_MAX {
+        let Setting { key, text, line, .. } = more;
+        let (key, value) = (key.clone(), format!("{}{}", known.value, more.value));
+        *known = Arc::new(Setting { key, value, text: text.clone(), line: *line });
+    }
+    true
 }
 
 impl Etc {
@@ -278,6 +291,11 @@ impl Etc {
     }
 }
 
+/// Jinja, Go, ERB: what is between them may be left out, or stand several times.
+fn is_template(line: &str) -> bool {
+    ["{{", "{%", "{#", "<%"].iter().any(|open| line.starts_with(open))
+}
+
 /// Without what is at its ends in white space, as Asterisk sees it.
 fn strip(text: &str) -> &str {
     text.trim_matches(|c: char| c <= ' ')
@@ -287,53 +305,4 @@ fn strip(text: &str) -> &str {
 fn unquoted(path: &str) -> &str {
     let within = |open, close| path.strip_prefix(open).and_then(|p: &str| p.strip_suffix(close));
     within('"', '"').or_else(|| within('<', '>')).unwrap_or(path)
-}
-
-/// A line without its comments: `;` to the end, `;-- … --;` also over lines and within each other; `\;` is a
-/// semicolon. `;---` is a plain comment.
-fn uncommented(line: &str, depth: &mut usize) -> String {
-    let mut kept = String::new();
-    let mut rest = line;
-    while let Some((before, after)) = rest.split_once(';') {
-        let mut keep = |text: &str| kept.push_str(if *depth == 0 { text } else { "" });
-        let begins = after.strip_prefix("--").filter(|inside| !inside.starts_with('-'));
-        if let Some(escaped) = before.strip_suffix('\\') {
-            keep(escaped);
-            keep(";");
-            rest = after;
-        } else if let Some(inside) = begins {
-            keep(before);
-            *depth = (*depth + 1).min(COMMENT_DEPTH_MAX);
-            rest = inside;
-        } else if *depth > 0 {
-            *depth -= usize::from(before.ends_with("--"));
-            rest = after;
-        } else {
-            keep(before);
-            return kept;
-        }
-    }
-    if *depth == 0 {
-        kept.push_str(rest);
-    }
-    kept
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn comments_end_where_asterisk_ends_them() {
-        let of = |lines: &[&str]| {
-            let mut depth = 0;
-            lines.iter().map(|line| uncommented(line, &mut depth)).collect::<Vec<_>>().join("|")
-        };
-        assert_eq!(of(&["a = b ; c"]), "a = b ");
-        assert_eq!(of(&["a = b\\;c ; d"]), "a = b;c ");
-        assert_eq!(of(&["a ;-- x --; b"]), "a  b");
-        assert_eq!(of(&["a ;-- x", "y ; z", "w --; b"]), "a || b");
-        assert_eq!(of(&[";-- x ;-- y --; z", "--; b"]), "| b");
-        assert_eq!(of(&[";--- rule ---", "b"]), "|b");
-    }
 }

@@ -3,8 +3,10 @@
 //! Source: docs.asterisk.org, "Directory and File Structure", "Configuring the Asterisk Module Loader", and
 //! the pages named in each part.
 
+mod comments;
 mod config;
 mod media;
+mod phones;
 mod servers;
 mod sip;
 
@@ -20,13 +22,16 @@ pub(super) const PROGRAM: Program =
 /// Packages', and upstream's with a prefix of its own.
 const USUAL: [&str; 2] = ["/etc/asterisk", "/usr/local/etc/asterisk"];
 /// The files that say something here.
-const FILES: [&str; 10] = [
+const FILES: [&str; 13] = [
     "asterisk.conf",
     "modules.conf",
     "pjsip.conf",
     "sip.conf",
     "iax.conf",
     "dundi.conf",
+    "unistim.conf",
+    "skinny.conf",
+    "mgcp.conf",
     "rtp.conf",
     "udptl.conf",
     "manager.conf",
@@ -44,6 +49,7 @@ fn read(reading: &mut Reading<'_>, mains: &[&str]) {
     if modules.has("pbx_dundi") {
         media::dundi(reading, &etc);
     }
+    phones::open(reading, &etc, &modules);
     if modules.has("res_rtp_asterisk") {
         media::rtp(reading, &etc, pjsip || chan_sip);
     }
@@ -119,7 +125,7 @@ impl Modules {
         let mut modules = Modules { loads_all: true, loaded: Vec::new(), left_out: Vec::new() };
         let Some((_, config)) = etc.config(reading, "modules.conf") else { return modules };
         let Some(section) = config.section("modules") else { return modules };
-        modules.loads_all = section.last("autoload").is_some_and(is_true);
+        modules.loads_all = section.first("autoload").is_some_and(is_true);
         for Setting { key, value, .. } in section.settings() {
             let name = value.strip_suffix(".so").unwrap_or(value).to_owned();
             match key.to_ascii_lowercase().as_str() {
@@ -134,9 +140,17 @@ impl Modules {
     }
 
     fn has(&self, name: &str) -> bool {
-        let among = |names: &[String]| names.iter().any(|other| other.eq_ignore_ascii_case(name));
-        !among(&self.left_out) && (self.loads_all || among(&self.loaded))
+        !among(&self.left_out, name) && (self.loads_all || self.names(name))
     }
+
+    /// Whether it is loaded by its name, and not only because all are.
+    fn names(&self, name: &str) -> bool {
+        among(&self.loaded, name)
+    }
+}
+
+fn among(names: &[String], name: &str) -> bool {
+    names.iter().any(|other| other.eq_ignore_ascii_case(name))
 }
 
 /// What Asterisk takes for yes; everything else is no.

@@ -140,7 +140,7 @@ pub(super) fn http(reading: &mut Reading<'_>, etc: &Etc) {
     let Some((text, config)) = etc.config(reading, "http.conf") else { return };
     let Some(general) = config.section("general") else { return };
     let enabled = general.last("enabled").filter(|enabled| is_true(enabled));
-    let plain = enabled.and_then(|_| http_bind(reading, general, &text.whole()));
+    let plain = enabled.and_then(|enabled| http_bind(reading, general, enabled, &text.whole()));
     if let (Some(plain), Some(enabled)) = (&plain, enabled) {
         let listener = plain.said(Listener::tcp(plain.address, plain.port, "http").tls(false));
         reading.listen(listener.said(&enabled.place()));
@@ -162,8 +162,11 @@ pub(super) fn http(reading: &mut Reading<'_>, etc: &Etc) {
 
 /// `bindaddr`, which may be a name here: its first address as the resolver sorts them, IPv6 before IPv4. A
 /// port beside it counts before `bindport`.
-fn http_bind(reading: &mut Reading<'_>, general: &Section, whole: &Place) -> Option<Bind> {
-    let setting = general.last("bindaddr")?;
+fn http_bind(reading: &mut Reading<'_>, general: &Section, enabled: &Setting, whole: &Place) -> Option<Bind> {
+    let Some(setting) = general.last("bindaddr") else {
+        reading.trouble(&enabled.place(), "enabled, but without bindaddr the HTTP server is not started");
+        return None;
+    };
     let place = setting.place();
     let HostPort { host, port } = host_port(&setting.value);
     let addresses = reading.addresses(host, &place);

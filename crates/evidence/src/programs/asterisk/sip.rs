@@ -45,6 +45,7 @@ fn transport(reading: &mut Reading<'_>, text: &Text, section: &Section) {
         "tcp" => Listener::tcp(address, number, "sip").tls(false),
         "tls" => Listener::tcp(address, number, "sips").tls(true),
         other => {
+            let other = protocol.map_or(other, |protocol| &protocol.value);
             let place = protocol.map_or_else(|| section.place(), Setting::place);
             return reading.unresolved(format!("the protocol {other:?} of a transport"), &place);
         }
