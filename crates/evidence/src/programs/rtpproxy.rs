@@ -37,12 +37,13 @@ fn read(reading: &mut Reading<'_>, mains: &[&str]) {
 /// An option's value and where it stands.
 type Given = (String, Place);
 
-/// What the options make of it. The control socket and the addresses add up; of the others the last counts.
+/// What the options make of it. The control sockets add up; of the others the last counts.
 #[derive(Default)]
 struct Server {
     control: Vec<Given>,
-    /// Of both families; the second of a bridge with it.
-    listen: Vec<Given>,
+    /// IPv4; the second of a bridge with it.
+    v4: Option<Given>,
+    v6: Option<Given>,
     first: Option<Given>,
     last: Option<Given>,
     /// A variable of a command line, if only an empty one: without any the file is not rtpproxy's.
@@ -87,7 +88,8 @@ impl Server {
         }
         match option {
             's' => self.control.push((value, place)),
-            'l' | '6' => self.listen.push((value, place)),
+            'l' => self.v4 = Some((value, place)),
+            '6' => self.v6 = Some((value, place)),
             'm' => self.first = Some((value, place)),
             'M' => self.last = Some((value, place)),
             _ => {}
@@ -130,21 +132,38 @@ impl Server {
         }
     }
 
-    /// With where each is said. A bridge has two sides: `inside/outside`.
+    /// With where each is said.
     fn addresses(&self, reading: &mut Reading<'_>) -> Vec<(IpAddr, Option<&Place>)> {
-        let every = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-        if self.listen.is_empty() {
-            return vec![(every, None)];
+        let (v4, v6) = (IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED));
+        if self.v4.is_none() && self.v6.is_none() {
+            return vec![(v4, None)];
         }
         let mut all = Vec::new();
-        for (value, place) in &self.listen {
-            for word in value.split('/').filter(|word| !word.is_empty()) {
-                let known = if word == "*" { vec![every] } else { reading.addresses(word, place) };
-                all.extend(known.into_iter().map(|ip| (ip, Some(place))));
-            }
+        for (given, every) in [(&self.v4, v4), (&self.v6, v6)] {
+            let Some((value, place)) = given else { continue };
+            all.extend(bound(reading, value, every, place).into_iter().map(|ip| (ip, Some(place))));
         }
         all
     }
+}
+
+/// The addresses of one family. A bridge has two sides, `inside/outside`, of which one may be of the other
+/// family: then it is left empty here.
+fn bound(reading: &mut Reading<'_>, value: &str, every: IpAddr, place: &Place) -> Vec<IpAddr> {
+    let mut all = Vec::new();
+    for word in value.split('/').filter(|word| !word.is_empty()) {
+        let known = if word == "*" { vec![every] } else { reading.addresses(word, place) };
+        let mine = known.iter().copied().filter(|ip| ip.is_ipv4() == every.is_ipv4());
+        let before = all.len();
+        all.extend(mine);
+        if all.len() == before && !known.is_empty() {
+            reading.trouble(
+                place,
+                format_args!("{word}: an address of the other family: rtpproxy does not start"),
+            );
+        }
+    }
+    all
 }
 
 fn edge(reading: &mut Reading<'_>, given: Option<&Given>, default: u16) -> Option<u16> {
