@@ -1,8 +1,9 @@
 //! FreeSWITCH: the profiles and modules of its one document, freeswitch.xml, that open ports.
 //! Not here: dialplan, directory, gateways.
 //! Source: developer.signalwire.com/freeswitch, "Default XML Configuration", "Sofia Configuration Files",
-//! "mod_event_socket", "mod_verto", "mod_xml_rpc"; the comments of the configuration that it comes with.
+//! "mod_event_socket", "mod_verto", "mod_xml_rpc", "mod_msrp"; the comments of the configuration that it comes with.
 
+mod modules;
 mod preprocess;
 mod servers;
 mod tags;
@@ -11,7 +12,7 @@ use super::Program;
 use crate::reading::Reading;
 use crate::text::{Place, Text};
 use preprocess::Document;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tags::{Kind, Tag, Tags};
 
@@ -50,6 +51,7 @@ fn read_main(reading: &mut Reading<'_>, main: &Arc<Text>) {
     let document = preprocess::document(reading, main);
     let configuration = Configuration::of(reading, main, &document);
     servers::open(reading, main, &configuration);
+    modules::open(reading, &configuration);
 }
 
 /// What the document says of ports.
@@ -58,11 +60,16 @@ struct Configuration {
     /// Parameters of a file's settings, by the file's name (`event_socket.conf`).
     settings: Vec<(String, Param)>,
     profiles: Vec<Profile>,
+    /// Where each file's configuration begins, by its name.
+    begins: BTreeMap<String, Place>,
     /// None if there is no list: then all are assumed.
     modules: Option<Vec<String>>,
 }
 
-/// A profile of sofia.conf or verto.conf.
+/// Files whose profiles open ports.
+const WITH_PROFILES: [&str; 4] = ["sofia.conf", "verto.conf", "rtmp.conf", "skinny.conf"];
+
+/// A profile of one of these.
 struct Profile {
     file: String,
     name: String,
@@ -96,6 +103,11 @@ impl Configuration {
         self.settings.iter().rev().find(mine).map(|(_, param)| param)
     }
 
+    /// Where a file's configuration begins, if there is one.
+    fn begin(&self, file: &str) -> Option<&Place> {
+        self.begins.get(file)
+    }
+
     fn has(&self, module: &str) -> bool {
         self.modules.as_ref().is_none_or(|modules| modules.iter().any(|name| name == module))
     }
@@ -119,8 +131,6 @@ impl Configuration {
 struct Walk<'d> {
     open: Vec<Open<'d>>,
     found: Configuration,
-    /// Names of configurations that were read: of two with the same name the first counts.
-    read: BTreeSet<String>,
     params: usize,
 }
 
@@ -157,7 +167,7 @@ impl<'d> Walk<'d> {
                     "elements are nested too deep: this one was not followed",
                 );
             }
-            let file = (tag.name == "configuration").then(|| self.begun(tag));
+            let file = (tag.name == "configuration").then(|| self.begun(document, tag));
             self.open.push(Open { name: tag.name, file });
         }
     }
@@ -168,10 +178,16 @@ impl<'d> Walk<'d> {
         }
     }
 
-    fn begun(&mut self, tag: &Tag<'_>) -> String {
+    /// Of two configurations with the same name the first counts.
+    fn begun(&mut self, document: &Document, tag: &Tag<'_>) -> String {
         let name = tag.attribute("name").unwrap_or("").to_owned();
-        let is_first = self.read.insert(name.clone());
-        if is_first { name } else { String::new() }
+        if let (Some(place), None) =
+            (document.places(tag.line).into_iter().next(), self.found.begins.get(&name))
+        {
+            self.found.begins.insert(name.clone(), place);
+            return name;
+        }
+        String::new()
     }
 
     /// The configuration that is open.
@@ -210,8 +226,7 @@ impl<'d> Walk<'d> {
 
     fn profile(&mut self, document: &Document, tag: &Tag<'_>) {
         let file = self.file().unwrap_or("sofia.conf").to_owned();
-        let is_mine = matches!(file.as_str(), "sofia.conf" | "verto.conf")
-            && matches!(self.within()[0], "profiles" | "");
+        let is_mine = WITH_PROFILES.contains(&file.as_str()) && matches!(self.within()[0], "profiles" | "");
         let (Some(place), true) = (document.places(tag.line).into_iter().next(), is_mine) else { return };
         let name = tag.attribute("name").unwrap_or("").to_owned();
         self.found.profiles.push(Profile { file, name, place, params: Vec::new() });

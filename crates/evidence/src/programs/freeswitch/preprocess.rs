@@ -11,6 +11,8 @@ use std::sync::Arc;
 /// The largest line that variables may make, in bytes: they multiply. FreeSWITCH itself stops at twice the
 /// line's own length.
 const LINE_BYTES_MAX: usize = 4 << 10;
+/// The longest name of a variable, in bytes.
+const NAME_BYTES_MAX: usize = 256;
 /// All lines together.
 const BYTES_MAX: usize = 16 << 20;
 const LINES_MAX: usize = 2_000_000;
@@ -166,9 +168,10 @@ impl Preprocess {
         let mut rest = line;
         while let Some((before, after)) = rest.split_once("$${") {
             made.push_str(before);
-            let known = after.split_once('}').and_then(|(name, after)| {
+            let near = after.get(..after.floor_char_boundary(NAME_BYTES_MAX)).unwrap_or("");
+            let known = near.split_once('}').and_then(|(name, _)| {
                 let variable = self.variables.get(name)?;
-                Some((variable.value.as_ref()?, &variable.place, after))
+                Some((variable.value.as_ref()?, &variable.place, after.get(name.len() + 1..)?))
             });
             match known {
                 Some((value, place, after)) if made.len() + value.len() <= LINE_BYTES_MAX => {

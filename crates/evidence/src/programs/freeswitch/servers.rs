@@ -1,34 +1,37 @@
-//! What profiles and modules open: SIP, media, event socket, Verto, XML-RPC.
+//! What profiles open: SIP, media, Verto, Skinny, RTMP.
+//! Not here: modules without profiles ([`super::modules`]).
 
 use super::preprocess::only;
 use super::{Configuration, Param, Profile, is_true};
 use crate::address::{self, HostPort, host_port};
 use crate::reading::Reading;
 use crate::text::{Place, Text};
-use crate::{Address, Listener, Transport};
+use crate::{Listener, Transport};
 use std::net::{IpAddr, Ipv4Addr};
 
 const SIP_PORT: u16 = 5060;
 const SIPS_PORT: u16 = 5061;
 const RTP: (u16, u16) = (16384, 32768);
-const EVENT_PORT: u16 = 8021;
 const VERTO_PORT: u16 = 8081;
-const XML_RPC_PORT: u16 = 8080;
+const SKINNY_PORT: u16 = 2000;
+const RTMP_PORT: u16 = 1935;
 
 pub(super) fn open(reading: &mut Reading<'_>, main: &Text, configuration: &Configuration) {
     for profile in &configuration.profiles {
         match profile.file.as_str() {
             "sofia.conf" if configuration.has("mod_sofia") => sofia(reading, profile),
-            "verto.conf" if configuration.has("mod_verto") => verto(reading, profile),
+            "verto.conf" if configuration.has("mod_verto") => {
+                bindings(reading, profile, ["bind-local", "verto"], VERTO_PORT);
+            }
+            "rtmp.conf" if configuration.has("mod_rtmp") => {
+                bindings(reading, profile, ["bind-address", "rtmp"], RTMP_PORT);
+            }
+            "skinny.conf" if configuration.has("mod_skinny") => skinny(reading, profile),
             _ => continue,
         }
-        media(reading, main, configuration, profile);
-    }
-    if configuration.has("mod_event_socket") {
-        event_socket(reading, main, configuration);
-    }
-    if configuration.has("mod_xml_rpc") {
-        xml_rpc(reading, main, configuration);
+        if matches!(profile.file.as_str(), "sofia.conf" | "verto.conf") {
+            media(reading, main, configuration, profile);
+        }
     }
 }
 
@@ -139,7 +142,7 @@ fn port(reading: &mut Reading<'_>, profile: &Profile, name: &str, default: u16) 
     Some((port?, Said { lines: param.places.clone(), default: None }))
 }
 
-fn unresolved(reading: &mut Reading<'_>, param: &Param, what: &str) {
+pub(super) fn unresolved(reading: &mut Reading<'_>, param: &Param, what: &str) {
     if let Some(place) = param.places.first() {
         reading.unresolved(what, place);
     }
@@ -160,7 +163,7 @@ fn own_or(reading: &mut Reading<'_>, profile: &Profile, param: Option<&Param>) -
 
 /// An address, `auto`, `interface:eth0`, `interface:ipv6/eth0`. 0.0.0.0 is not taken: the host's own address
 /// is put in its place.
-fn known(reading: &mut Reading<'_>, param: &Param, value: &str) -> Vec<IpAddr> {
+pub(super) fn known(reading: &mut Reading<'_>, param: &Param, value: &str) -> Vec<IpAddr> {
     let Some(place) = param.places.first() else { return Vec::new() };
     if value.contains("$${") {
         reading.unresolved(format!("the address {value}"), place);
@@ -218,18 +221,24 @@ fn media(reading: &mut Reading<'_>, main: &Text, configuration: &Configuration, 
             let listener = lines.fold(listener, Listener::said);
             let words = format!("the built-in range is {}-{}", RTP.0, RTP.1);
             let is_whole = ends.iter().all(Option::is_some);
-            reading.listen(if is_whole { listener } else { listener.by_default(&main.whole(), words) });
+            let whole = configuration.begin("switch.conf").cloned().unwrap_or_else(|| main.whole());
+            reading.listen(if is_whole { listener } else { listener.by_default(&whole, words) });
         }
     }
 }
 
-/// `bind-local`: address and port, `secure="true"` for TLS.
-fn verto(reading: &mut Reading<'_>, profile: &Profile) {
-    for binding in profile.every("bind-local") {
+/// `bind-local`, `bind-address`: address and port, `secure="true"` for TLS.
+fn bindings(
+    reading: &mut Reading<'_>,
+    profile: &Profile,
+    [name, purpose]: [&'static str; 2],
+    default_port: u16,
+) {
+    for binding in profile.every(name) {
         let HostPort { host, port } = host_port(&binding.value);
         let (port, default) = match port.map(address::port) {
             Some(Some(port)) => (port, None),
-            None => (VERTO_PORT, Some(format!("no port in bind-local: {VERTO_PORT}"))),
+            None => (default_port, Some(format!("no port in {name}: {default_port}"))),
             Some(None) => {
                 unresolved(reading, binding, &format!("the port of {:?}", binding.value));
                 continue;
@@ -242,51 +251,13 @@ fn verto(reading: &mut Reading<'_>, profile: &Profile) {
         };
         let addresses = Addresses { all, said: binding.places.clone() };
         let said = Said { lines: Vec::new(), default };
-        listen(reading, profile, &addresses, (Transport::Tcp, port, "verto", Some(binding.is_secure)), &said);
+        listen(reading, profile, &addresses, (Transport::Tcp, port, purpose, Some(binding.is_secure)), &said);
     }
 }
 
-/// A socket at `::` takes IPv4 too.
-fn event_socket(reading: &mut Reading<'_>, main: &Text, configuration: &Configuration) {
-    let file = "event_socket.conf";
-    let (ip, port) = (configuration.setting(file, "listen-ip"), configuration.setting(file, "listen-port"));
-    if ip.is_none() && port.is_none() && !configuration.settings.iter().any(|(of, _)| of == file) {
-        return;
+fn skinny(reading: &mut Reading<'_>, profile: &Profile) {
+    let addresses = own_or(reading, profile, profile.last("ip"));
+    if let Some((port, said)) = port(reading, profile, "port", SKINNY_PORT) {
+        listen(reading, profile, &addresses, (Transport::Tcp, port, "skinny", None), &said);
     }
-    let number = port.map(|param| (param, address::port(&param.value)));
-    if let Some((param, None)) = number {
-        return unresolved(reading, param, &format!("the port {:?}", param.value));
-    }
-    let number = number.and_then(|(_, port)| port).unwrap_or(EVENT_PORT);
-    let addresses: Vec<Address> = match ip {
-        None => vec![Ipv4Addr::LOCALHOST.into()],
-        Some(ip) if ip.value == "::" => vec![Address::Every],
-        Some(ip) if ip.value == "0.0.0.0" => vec![Ipv4Addr::UNSPECIFIED.into()],
-        Some(ip) => known(reading, ip, &ip.value).into_iter().map(Address::from).collect(),
-    };
-    for address in addresses {
-        let listener = Listener::tcp(address, number, "esl");
-        let lines = ip.into_iter().chain(port).flat_map(|param| &param.places);
-        let listener = lines.fold(listener, Listener::said);
-        let words = format!("not said otherwise: 127.0.0.1 and port {EVENT_PORT}");
-        let is_whole = ip.is_some() && port.is_some();
-        reading.listen(if is_whole { listener } else { listener.by_default(&main.whole(), words) });
-    }
-}
-
-/// An HTTP server on every IPv4 address.
-fn xml_rpc(reading: &mut Reading<'_>, main: &Text, configuration: &Configuration) {
-    if !configuration.settings.iter().any(|(of, _)| of == "xml_rpc.conf") {
-        return;
-    }
-    let param = configuration.setting("xml_rpc.conf", "http-port");
-    let number = param.map(|param| (param, address::port(&param.value)));
-    if let Some((param, None)) = number {
-        return unresolved(reading, param, &format!("the port {:?}", param.value));
-    }
-    let port = number.and_then(|(_, port)| port).unwrap_or(XML_RPC_PORT);
-    let listener = Listener::tcp(Ipv4Addr::UNSPECIFIED, port, "http").tls(false);
-    let listener = param.into_iter().flat_map(|param| &param.places).fold(listener, Listener::said);
-    let words = format!("no http-port: {XML_RPC_PORT}");
-    reading.listen(if param.is_some() { listener } else { listener.by_default(&main.whole(), words) });
 }
