@@ -33,6 +33,10 @@ impl Setting {
     }
 }
 
+/// Seen with 10.5: one such line, a `;` comment for example, and the daemon ends.
+const NO_KEY_FILE: &str =
+    "expected [section], key = value or # comment: rtpengine does not start with such a line";
+
 /// Options whose short form a command line may have.
 const SHORT: [(&str, &str); 8] = [
     ("-i", "interface"),
@@ -78,9 +82,7 @@ impl Settings {
                     let (key, value) = (key.trim().to_owned(), value.trim().to_owned());
                     settings.push(Setting { key, value, place: place(), adds: false });
                 }
-                (None, _) => {
-                    reading.trouble(&place(), "not read; expected [section], key = value or # comment")
-                }
+                (None, _) => reading.trouble(&place(), NO_KEY_FILE),
                 (_, None) => reading.trouble(&place(), "not read: it stands before the first [section]"),
             }
         }
