@@ -1,4 +1,4 @@
-//! Values and statements of templates (Jinja, Go, ERB) in files that were not rendered: no program takes them,
+//! Values and statements of templates (Jinja, Go, ERB, PHP) in files that were not rendered: no program takes them,
 //! and what they become is not known.
 //! Not here: the programs' own braces.
 
@@ -7,27 +7,33 @@ use crate::text::Place;
 
 /// Bytes that one has at most.
 const LENGTH_MAX: usize = 200;
+/// How they begin and end.
+const FORMS: [(&str, &str); 4] = [("{{", "}}"), ("{%", "%}"), ("<%", "%>"), ("<?", "?>")];
 
-/// The bytes of `{# … #}`, which may also be a block that begins with a comment where it does not end soon.
+/// The bytes of `{# … #}` or `<%# … %>`. The first may also be a block that begins with a comment, where it
+/// does not end soon.
 pub(crate) fn comment(text: &str) -> Option<usize> {
-    if text.starts_with("{#") { ends(text, "#}") } else { None }
-}
-
-/// The bytes of `{{ … }}` or `{% … %}` at the beginning of a text, where it ends in the same line and soon.
-pub(crate) fn length(text: &str) -> Option<usize> {
-    let close = if text.starts_with("{{") {
-        "}}"
-    } else if text.starts_with("{%") {
-        "%}"
-    } else {
-        return None;
-    };
+    let forms = [("{#", "#}"), ("<%#", "%>"), ("<%-#", "%>")];
+    let (_, close) = forms.into_iter().find(|(open, _)| text.starts_with(open))?;
     ends(text, close)
 }
 
-/// The same of ERB's `<% … %>`, which programs that compare with `<` would not have at the beginning of a word.
-pub(crate) fn embedded(text: &str) -> Option<usize> {
-    if text.starts_with("<%") { ends(text, "%>") } else { None }
+/// Whether a template stands at the beginning of a text, where it does not end in that line as well.
+pub(crate) fn begins(text: &str) -> bool {
+    FORMS.iter().any(|(open, _)| text.starts_with(open))
+}
+
+/// Whether a template at the beginning of a text stands for no value: a condition, a loop, code.
+pub(crate) fn is_code(text: &str) -> bool {
+    text.starts_with("{%")
+        || (text.starts_with("<%") && !text.starts_with("<%="))
+        || text.starts_with("<?php ")
+}
+
+/// The bytes of a template at the beginning of a text, where it ends in the same line and soon.
+pub(crate) fn length(text: &str) -> Option<usize> {
+    let (_, close) = FORMS.iter().find(|(open, _)| text.starts_with(open))?;
+    ends(text, close)
 }
 
 fn ends(text: &str, close: &str) -> Option<usize> {
@@ -92,7 +98,11 @@ mod tests {
         assert_eq!(length("{% if é %} {"), Some(11));
         assert_eq!(length("{{ port\n}}"), None);
         assert_eq!(length("{ port }}"), None);
+        assert_eq!(length("<%= port -%>:80"), Some(12));
+        assert_eq!(comment("<%# port %>"), Some(11));
+        assert!(is_code("<% if tls -%>") && !is_code("<%= port %>"));
     }
+
     #[test]
     fn the_words_of_a_placeholder_are_one() {
         assert_eq!(words("bind {{ a | b }} ::1"), ["bind", "{{ a | b }}", "::1"]);

@@ -1,8 +1,7 @@
 //! php-fpm: what its pools listen on.
 //! Source: "FastCGI Process Manager: Configuration" in the PHP manual; php-fpm(8).
 
-use super::Program;
-use super::beside;
+use super::{Program, beside, template};
 use crate::address;
 use crate::reading::{Absent, Reading};
 use crate::text::{Place, Text, join};
@@ -16,7 +15,10 @@ pub(super) const PROGRAM: Program = Program {
     aliases: &[
         "php",
         "fpm",
+        "php5-fpm",
+        "php-fpm5.6",
         "php-fpm7.0",
+        "php-fpm7.1",
         "php-fpm7.2",
         "php-fpm7.3",
         "php-fpm7.4",
@@ -36,7 +38,10 @@ pub(super) const PROGRAM: Program = Program {
     ],
     processes: &[
         "php-fpm",
+        "php5-fpm",
+        "php-fpm5.6",
         "php-fpm7.0",
+        "php-fpm7.1",
         "php-fpm7.2",
         "php-fpm7.3",
         "php-fpm7.4",
@@ -46,13 +51,24 @@ pub(super) const PROGRAM: Program = Program {
         "php-fpm8.3",
         "php-fpm8.4",
         "php-fpm8.5",
+        // Alpine's.
+        "php-fpm7",
+        "php-fpm81",
+        "php-fpm82",
+        "php-fpm83",
+        "php-fpm84",
+        "php-fpm85",
     ],
     read,
 };
 
-/// Debian's, one for each version; RHEL's; upstream's; Remi's; the vendor's own.
-const USUAL: [&str; 8] = [
+/// Debian's, one for each version; SUSE's and old Debian's; Alpine's; RHEL's and its collections; upstream's;
+/// Remi's; the vendor's own.
+const USUAL: [&str; 11] = [
     "/etc/php/*/fpm/php-fpm.conf",
+    "/etc/php[0-9]*/fpm/php-fpm.conf",
+    "/etc/php[0-9]*/php-fpm.conf",
+    "/etc/opt/rh/*/php-fpm.conf",
     "/etc/php-fpm.conf",
     "/usr/local/etc/php-fpm.conf",
     "/etc/opt/remi/*/php-fpm.conf",
@@ -83,7 +99,10 @@ fn read(reading: &mut Reading<'_>, mains: &[&str]) {
 #[derive(Debug, Default)]
 struct Pool {
     begun: Option<Place>,
+    name: String,
     listen: Option<(String, Place)>,
+    /// A second socket, on which the pool tells of itself.
+    status: Option<(String, Place)>,
     allowed: Option<Place>,
 }
 
@@ -94,36 +113,37 @@ struct Instance {
     prefix: String,
     /// Where a main file that was named lies.
     moved: Option<String>,
-    pools: BTreeMap<String, Pool>,
-    names: Vec<String>,
-    section: String,
+    pools: Vec<Pool>,
+    /// Where each pool is, by its name in lower case: php-fpm does not tell them apart otherwise.
+    known: BTreeMap<String, usize>,
+    /// The pool that lines are of; none for `[global]`.
+    pool: Option<usize>,
 }
 
 impl Instance {
     fn read(reading: &mut Reading<'_>, main: &Arc<Text>, moved: Option<String>) {
         let prefix = prefix(main.path()).to_owned();
-        let (pools, names) = (BTreeMap::new(), Vec::new());
-        let mut instance = Instance { prefix, moved, pools, names, section: "global".to_owned() };
+        let (pools, known) = (Vec::new(), BTreeMap::new());
+        let mut instance = Instance { prefix, moved, pools, known, pool: None };
         instance.file(reading, main);
-        if instance.names.is_empty() {
+        if instance.pools.is_empty() {
             reading.trouble(&main.whole(), "no pool in these files; php-fpm does not start without one");
         }
-        for name in &instance.names {
-            if let Some(pool) = instance.pools.get(name) {
-                pool.open(reading, name, &instance.prefix);
-            }
+        for pool in &instance.pools {
+            pool.open(reading, &instance.prefix);
         }
     }
 
     fn file(&mut self, reading: &mut Reading<'_>, text: &Arc<Text>) {
         for (number, line) in text.lines() {
             let line = line.trim();
-            if line.is_empty() || line.starts_with(';') {
+            let is_comment = template::comment(line).is_some_and(|length| length == line.len());
+            if line.is_empty() || line.starts_with(';') || is_comment {
                 continue;
             }
             if let Some((name, _)) = line.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
                 self.begin(name.trim(), text, number);
-            } else if line.starts_with("{%") || line.starts_with("{{") {
+            } else if template::begins(line) {
                 let place = text.place(number);
                 reading.unresolved(format!("what a template makes of {:?}", place.said()), &place);
             } else if let Some((key, value)) = line.split_once('=') {
@@ -135,13 +155,12 @@ impl Instance {
     }
 
     fn begin(&mut self, name: &str, text: &Arc<Text>, number: u32) {
-        name.clone_into(&mut self.section);
-        if name.eq_ignore_ascii_case("global") {
-            "global".clone_into(&mut self.section);
-        } else if !self.pools.contains_key(name) {
-            self.names.push(name.to_owned());
-            let begun = Some(text.place(number));
-            self.pools.insert(name.to_owned(), Pool { begun, ..Pool::default() });
+        let key = name.to_ascii_lowercase();
+        let next = self.pools.len();
+        self.pool = (key != "global").then(|| *self.known.entry(key).or_insert(next));
+        if self.pool == Some(next) {
+            let (name, begun) = (name.to_owned(), Some(text.place(number)));
+            self.pools.push(Pool { name, begun, ..Pool::default() });
         }
     }
 
@@ -150,9 +169,12 @@ impl Instance {
             return self.include(reading, value, text, number);
         }
         // The last one counts, from whichever file.
-        if let Some(pool) = self.pools.get_mut(&self.section) {
+        if let Some(pool) = self.pool.and_then(|at| self.pools.get_mut(at)) {
             match key {
                 "listen" => pool.listen = Some((value.to_owned(), text.place(number))),
+                "pm.status_listen" if !value.is_empty() => {
+                    pool.status = Some((value.to_owned(), text.place(number)));
+                }
                 "listen.allowed_clients" if !value.is_empty() => pool.allowed = Some(text.place(number)),
                 _ => {}
             }
@@ -191,32 +213,38 @@ fn value_of(text: &str) -> &str {
 }
 
 impl Pool {
+    fn open(&self, reading: &mut Reading<'_>, prefix: &str) {
+        if let (None, Some(begun)) = (&self.listen, &self.begun) {
+            reading.trouble(begun, format_args!("pool {:?} has no listen", self.name));
+        }
+        for (value, place) in [&self.listen, &self.status].into_iter().flatten() {
+            self.socket(reading, &value.replace("$pool", &self.name), prefix, place);
+        }
+    }
+
     /// `address:port`, a port, or a socket in the file system.
-    fn open(&self, reading: &mut Reading<'_>, name: &str, prefix: &str) {
-        let Some((value, place)) = &self.listen else {
-            if let Some(begun) = &self.begun {
-                reading.trouble(begun, format_args!("pool {name:?} has no listen"));
-            }
-            return;
-        };
-        let value = value.replace("$pool", name);
+    fn socket(&self, reading: &mut Reading<'_>, value: &str, prefix: &str, place: &Place) {
         if value.contains(['$', '{', '<']) || value.contains("@@") {
             return reading.unresolved(format!("the socket in \"listen = {value}\""), place);
         }
-        if address::port(&value).is_some() {
-            return self.listen(reading, Address::Every, &value, place);
+        if address::port(value).is_some() {
+            return self.listen(reading, Address::Every, value, place);
         }
         let Some((host, port)) = value.rsplit_once(':').filter(|_| !value.starts_with('/')) else {
             return match value.bytes().all(|b| b.is_ascii_digit()) {
                 true => reading.trouble(place, format_args!("no port from 1 to 65535 in {value:?}")),
-                false => reading.unix(join(prefix, &value), place),
+                false => reading.unix(join(prefix, value), place),
             };
         };
         let address = match host.trim_matches(['[', ']']) {
             // Without IPV6_V6ONLY.
             "::" => Some(Address::Every),
             // The resolver is asked for no name at all, and its first answer is a loopback.
-            "*" | "" => Some(Ipv6Addr::LOCALHOST.into()),
+            "*" => Some(Ipv6Addr::LOCALHOST.into()),
+            "" => {
+                return reading
+                    .trouble(place, format_args!("no address in {value:?}; php-fpm does not start"));
+            }
             name => first(&reading.addresses(name, place)).map(Address::One),
         };
         if let Some(address) = address {

@@ -10,7 +10,7 @@ pub(super) fn is_placeholder(text: &str) -> bool {
 
 /// The bytes of a template's statement or value at the beginning of a text.
 pub(super) fn unrendered(rest: &str) -> Option<usize> {
-    template::length(rest).or_else(|| template::embedded(rest))
+    template::length(rest)
 }
 
 /// The bytes up to the end of the line, with it.

@@ -101,6 +101,10 @@ fn socket(
     place: &Place,
 ) -> Option<Socket> {
     let (Family { transport, v6, is_quic }, rest) = family(word, is_datagram);
+    if transport == Transport::Udp && !is_quic && !is_datagram {
+        reading.trouble(place, format_args!("{word:?} is for dgram-bind; HAProxy does not start"));
+        return None;
+    }
     // The last colon is the port's, also behind an IPv6 address without brackets.
     let Some((host, port)) = rest.rsplit_once(':') else {
         match rest.starts_with(|c: char| c.is_ascii_digit() || c == '*') {

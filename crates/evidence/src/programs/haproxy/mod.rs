@@ -5,11 +5,12 @@
 mod bind;
 mod conditions;
 mod peers;
+mod service;
 mod words;
 
-use super::Program;
+use super::{Program, template};
 use crate::reading::Reading;
-use crate::text::{Place, Text, join};
+use crate::text::{Place, Text};
 use crate::{Listener, Transport};
 use bind::Socket;
 use conditions::Blocks;
@@ -20,12 +21,6 @@ use words::{Environment, words};
 
 pub(super) const PROGRAM: Program =
     Program { name: "haproxy", aliases: &["hapee"], processes: &["haproxy"], read };
-
-const USUAL: [&str; 2] = ["/etc/haproxy/haproxy.cfg", "/usr/local/etc/haproxy/haproxy.cfg"];
-/// Read after the main file by RHEL's unit, and where a command line says so.
-const FOLDER: &str = "/etc/haproxy/conf.d";
-/// What packages give to the service: Debian's and RHEL's.
-const COMMAND_LINES: [&str; 2] = ["/etc/default/haproxy", "/etc/sysconfig/haproxy"];
 
 fn read(reading: &mut Reading<'_>, mains: &[&str]) {
     let mut instance = Instance::default();
@@ -80,7 +75,8 @@ struct Proxy {
     settings: Settings,
     /// The `defaults` before it, or by name.
     from: Option<usize>,
-    binds: Vec<(Socket, bool, Place)>,
+    /// With whether TLS is spoken, where that is known.
+    binds: Vec<(Socket, Option<bool>, Place)>,
 }
 
 /// One running HAProxy: all its files together.
@@ -103,76 +99,6 @@ impl Instance {
         }
     }
 
-    /// The files that the service is started with, and what its command line opens.
-    fn service(&mut self, reading: &mut Reading<'_>) {
-        let mut folders = Vec::new();
-        let mut main = None;
-        let mut is_debian = false;
-        for path in COMMAND_LINES {
-            let Some(text) = reading.open(path) else { continue };
-            is_debian |= path.starts_with("/etc/default");
-            for (number, line) in text.lines() {
-                let Some((name, value)) = line.trim().split_once('=').filter(|(n, _)| !n.starts_with('#'))
-                else {
-                    continue;
-                };
-                let value = value.trim().trim_matches(['"', '\'']);
-                match name.trim_start_matches("export ") {
-                    "CONFIG" => main = Some(value.to_owned()),
-                    "CFGDIR" => folders.push(value.to_owned()),
-                    "EXTRAOPTS" | "OPTIONS" => {
-                        self.options(reading, value, &text.place(number), &mut folders);
-                    }
-                    name => drop(self.environment.insert(name.to_owned(), Some(value.to_owned()))),
-                }
-            }
-        }
-        // Debian's unit has the main file only.
-        if !is_debian && folders.is_empty() {
-            folders.push(FOLDER.to_owned());
-        }
-        let text = match main {
-            Some(path) => reading.open(&path),
-            None => reading.open_first(&USUAL),
-        };
-        let Some(text) = text else { return };
-        self.file(reading, &text);
-        for folder in folders {
-            self.more(reading, &folder);
-        }
-    }
-
-    /// `-f` names a file or a folder, `-L` this peer, `-S` the master's socket.
-    fn options(&mut self, reading: &mut Reading<'_>, line: &str, at: &Place, folders: &mut Vec<String>) {
-        let mut words = line.split_whitespace();
-        while let Some(word) = words.next() {
-            match word {
-                "-f" => folders.extend(words.next().map(str::to_owned)),
-                "-L" => self.set_local(words.next()),
-                "-S" => {
-                    let socket = words.next().and_then(|word| word.split(',').next()).unwrap_or("");
-                    control(reading, socket, "", at);
-                }
-                _ => {}
-            }
-        }
-    }
-
-    /// A folder's `*.cfg` in the order of their names, or a file.
-    fn more(&mut self, reading: &mut Reading<'_>, path: &str) {
-        let names = reading.list(path);
-        let of_folder = names.iter().filter(|name| name.ends_with(".cfg") && !name.starts_with('.'));
-        let mut paths: Vec<String> = of_folder.map(|name| join(path, name)).collect();
-        if names.is_empty() {
-            paths.push(path.to_owned());
-        }
-        for path in paths {
-            if let Some(text) = reading.open(&path) {
-                self.file(reading, &text);
-            }
-        }
-    }
-
     fn file(&mut self, reading: &mut Reading<'_>, text: &Arc<Text>) {
         let mut section = Section::Outside;
         let mut blocks = Blocks::default();
@@ -181,7 +107,7 @@ impl Instance {
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            if line.starts_with("{%") || line.starts_with("{{") {
+            if template::begins(line) {
                 let what = format!("what a template makes of {:?}", text.place(number).said());
                 reading.unresolved(what, &text.place(number));
                 continue;
@@ -272,10 +198,10 @@ impl Instance {
                 let place = at.place();
                 for socket in bind::sockets(reading, second, options, &self.unix_prefix, is_datagram, &place)
                 {
-                    let is_tls = options.iter().any(|option| option == "ssl");
                     let Socket { transport, address, ports, is_quic: _ } = socket;
                     let listener = Listener::at(transport, address, ports, "syslog").said(&place);
-                    reading.listen(if is_datagram { listener } else { listener.tls(is_tls) });
+                    let tls = words::tls(options).filter(|_| !is_datagram);
+                    reading.listen(tls.into_iter().fold(listener, Listener::tls));
                 }
             }
             _ => {}
@@ -316,9 +242,9 @@ impl Instance {
         }
         let place = at.place();
         let sockets = bind::sockets(reading, word, options, &self.unix_prefix, false, &place);
-        let is_tls = options.iter().any(|option| option == "ssl");
+        let tls = words::tls(options);
         if let Some(proxy) = self.proxies.get_mut(proxy) {
-            proxy.binds.extend(sockets.into_iter().map(|socket| (socket, is_tls, place.clone())));
+            proxy.binds.extend(sockets.into_iter().map(|socket| (socket, tls, place.clone())));
         }
     }
 
@@ -330,16 +256,17 @@ impl Instance {
                 continue;
             }
             let is_http = settings.is_http.or(defaults.is_http).unwrap_or(false);
-            for (socket, is_tls, place) in binds {
-                reading.listen(listener(socket, is_http, *is_tls).said(place));
+            for (socket, tls, place) in binds {
+                reading.listen(listener(socket, is_http, *tls).said(place));
             }
         }
         self.peers.open(reading);
     }
 }
 
-fn listener(socket: &Socket, is_http: bool, is_tls: bool) -> Listener {
+fn listener(socket: &Socket, is_http: bool, tls: Option<bool>) -> Listener {
     let Socket { transport, address, ports, is_quic } = *socket;
+    let is_tls = tls == Some(true);
     let purpose = match (is_http, is_tls) {
         _ if is_quic => "http3",
         (true, true) => "https",
@@ -347,11 +274,11 @@ fn listener(socket: &Socket, is_http: bool, is_tls: bool) -> Listener {
         (false, _) => "stream",
     };
     let listener = Listener::at(transport, address, ports, purpose);
-    match is_tls || is_quic {
-        true => listener.tls(true),
+    match tls {
+        _ if is_tls || is_quic => listener.tls(true),
         // What passes through may be TLS that ends elsewhere.
-        false if !is_http || transport == Transport::Udp => listener,
-        false => listener.tls(false),
+        Some(false) if is_http && transport == Transport::Tcp => listener.tls(false),
+        _ => listener,
     }
 }
 

@@ -72,7 +72,13 @@ pub(super) fn words(line: &str, environment: &Environment) -> Vec<String> {
 
 /// Whether a word depends on what is not known: a variable, or a template's value.
 pub(super) fn is_unknown(word: &str) -> bool {
-    word.contains(UNKNOWN) || word.contains("{{") || word.contains("{%") || word.contains("@@")
+    word.contains(UNKNOWN) || ["{{", "{%", "<%", "<?", "@@"].iter().any(|mark| word.contains(mark))
+}
+
+/// Whether a socket's options make it speak TLS; none where an option is not known.
+pub(super) fn tls(options: &[String]) -> Option<bool> {
+    let is_tls = options.iter().any(|option| option == "ssl");
+    (is_tls || !options.iter().any(|option| is_unknown(option))).then_some(is_tls)
 }
 
 /// The name behind `$`, in braces or not, and how many bytes it takes. `${name[*]}` and `${name-default}`

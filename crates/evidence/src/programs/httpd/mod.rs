@@ -4,15 +4,17 @@
 
 mod conditions;
 mod lines;
+mod macros;
 mod modules;
+mod sections;
 mod sockets;
 
-use super::Program;
-use super::beside;
+use super::{Program, beside, template};
 use crate::reading::{Absent, Reading};
 use crate::text::{Place, Text, join, parent};
-use conditions::Truth;
+use macros::Macro;
 use modules::Modules;
+use sections::{OUTSIDE, Section};
 use sockets::Sockets;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,26 +22,31 @@ use std::sync::Arc;
 pub(super) const PROGRAM: Program =
     Program { name: "httpd", aliases: &["apache", "apache2"], processes: &["apache2", "httpd"], read };
 
-/// Debian's, RHEL's, upstream's, and the vendor's web server in its older form.
-const USUAL: [&str; 5] = [
+/// Debian's, RHEL's, upstream's, SUSE's and Alpine's, cPanel's, Bitnami's.
+const USUAL: [&str; 7] = [
     "/etc/apache2/apache2.conf",
     "/etc/httpd/conf/httpd.conf",
     "/usr/local/apache2/conf/httpd.conf",
     "/etc/apache2/httpd.conf",
-    "/usr/local/httpsa/conf/httpd.conf",
+    "/usr/local/apache/conf/httpd.conf",
+    "/opt/bitnami/apache/conf/httpd.conf",
+    "/opt/bitnami/apache2/conf/httpd.conf",
 ];
+/// The vendor's web server in its older form, which may run beside the system's.
+const VENDOR: &str = "/usr/local/httpsa/conf/httpd.conf";
 /// Bytes of macros' lines that are worked on, as often as they are used.
 const WORK_MAX: usize = 8 << 20;
 /// What a line costs besides its bytes.
 const LINE_WORK: usize = 64;
-/// Macros that use each other.
+/// Folders in folders that an include names.
 const DEPTH_MAX: usize = 20;
 
 fn read(reading: &mut Reading<'_>, mains: &[&str]) {
-    if mains.is_empty()
-        && let Some(text) = reading.open_first(&USUAL)
-    {
-        Instance::read(reading, &text, false);
+    if mains.is_empty() {
+        let system = reading.open_first(&USUAL);
+        for text in system.into_iter().chain(reading.open(VENDOR)) {
+            Instance::read(reading, &text, false);
+        }
     }
     for main in mains {
         match reading.open(main) {
@@ -47,19 +54,6 @@ fn read(reading: &mut Reading<'_>, mains: &[&str]) {
             None => reading.trouble(&Place::file(main), "Apache's main file was not read"),
         }
     }
-}
-
-/// What encloses a line.
-#[derive(Debug, Clone, Copy)]
-struct Section {
-    /// Not read at all.
-    is_skipped: bool,
-    /// It depends on something that is not known here.
-    is_unsure: bool,
-    /// A `<VirtualHost>`.
-    host: Option<usize>,
-    /// `<Directory>` and others, in which no socket can be asked for.
-    is_other: bool,
 }
 
 /// A line, where it came from, and where its macro was used.
@@ -74,12 +68,6 @@ impl Line<'_> {
     fn place(&self) -> Place {
         self.text.place(self.number)
     }
-}
-
-struct Macro {
-    text: Arc<Text>,
-    parameters: Vec<String>,
-    body: Vec<(u32, String)>,
 }
 
 struct Instance {
@@ -123,20 +111,25 @@ impl Instance {
         instance.sockets.open(reading, &main.whole());
     }
 
-    /// Debian's `envvars` beside the main file, upstream's in `bin`, RHEL's options.
+    /// Debian's `envvars` beside the main file, upstream's in `bin`, the options of RHEL, Gentoo and SUSE.
     fn environment(&mut self, reading: &mut Reading<'_>, directory: &str) {
         let paths = [
             format!("{directory}/envvars"),
             join(&self.root, "bin/envvars"),
             "/etc/sysconfig/httpd".to_owned(),
             "/etc/default/apache2".to_owned(),
+            "/etc/conf.d/apache2".to_owned(),
+            "/etc/sysconfig/apache2".to_owned(),
         ];
         for path in paths {
             if let Some(text) = reading.open(&path) {
                 lines::environment(&text, &mut self.values);
             }
         }
-        for name in ["APACHE_ARGUMENTS", "OPTIONS"] {
+        // SUSE names what is defined without `-D`.
+        let flags = self.values.get("APACHE_SERVER_FLAGS").cloned().unwrap_or_default();
+        self.defined.extend(flags.split_whitespace().map(|flag| flag.trim_start_matches("-D").to_owned()));
+        for name in ["APACHE_ARGUMENTS", "OPTIONS", "APACHE2_OPTS"] {
             let options = self.values.get(name).cloned().unwrap_or_default();
             let mut words = options.split_whitespace();
             while let Some(word) = words.next() {
@@ -175,6 +168,9 @@ impl Instance {
             }
             return;
         }
+        if template::begins(raw) {
+            return self.template(reading, raw, at);
+        }
         if let Some(name) = raw.strip_prefix("</") {
             return self.end(reading, name.trim_end_matches('>').trim(), at);
         }
@@ -188,73 +184,15 @@ impl Instance {
         }
     }
 
-    fn section(&self) -> Section {
-        self.sections.last().map_or(OUTSIDE, |(_, section)| *section)
-    }
-
-    fn end(&mut self, reading: &mut Reading<'_>, name: &str, at: &Line<'_>) {
-        let name = name.to_ascii_lowercase();
-        match self.sections.last() {
-            Some((open, _)) if *open == name => drop(self.sections.pop()),
-            Some((open, _)) => {
-                let what = format!("</{name}> closes nothing; <{open}> is open");
-                reading.trouble(&at.place(), what);
-            }
-            None => reading.trouble(&at.place(), format_args!("</{name}> closes nothing")),
+    fn template(&self, reading: &mut Reading<'_>, raw: &str, at: &Line<'_>) {
+        let is_comment = template::comment(raw).is_some_and(|length| length == raw.len());
+        if !self.section().is_skipped && !is_comment {
+            let place = at.place();
+            reading.unresolved(format!("what a template makes of {:?}", place.said()), &place);
         }
-    }
-
-    fn begin(&mut self, reading: &mut Reading<'_>, inner: &str, at: &Line<'_>) {
-        let words = lines::words(inner);
-        let Some((name, arguments)) = words.split_first() else { return };
-        let name = name.to_ascii_lowercase();
-        let mut section = self.section();
-        if !section.is_skipped {
-            if name == "macro" {
-                return self.begin_macro(reading, arguments, at);
-            }
-            match self.condition(reading, &name, arguments) {
-                Some(Truth::Yes) => {}
-                Some(Truth::No) => section.is_skipped = true,
-                Some(Truth::Unknown) => section.is_unsure = true,
-                None if name == "virtualhost" => {
-                    section.host = Some(self.sockets.host(reading, arguments));
-                }
-                None => section.is_other = true,
-            }
-        }
-        self.sections.push((name, section));
-    }
-
-    fn condition(&self, reading: &mut Reading<'_>, name: &str, arguments: &[String]) -> Option<Truth> {
-        let argument = arguments.first().map_or("", String::as_str);
-        let (is_not, bare) = argument.strip_prefix('!').map_or((false, argument), |bare| (true, bare));
-        let of = |is: bool| if is == is_not { Truth::No } else { Truth::Yes };
-        match name {
-            "ifmodule" => Some(of(self.modules.has(bare))),
-            "ifdefine" => Some(of(self.defined.contains(bare))),
-            "iffile" => {
-                let path = self.path(reading, bare);
-                Some(of(reading.mode(&path).is_some()))
-            }
-            "ifversion" => Some(conditions::version(arguments)),
-            "ifdirective" | "ifsection" => Some(Truth::Unknown),
-            _ => None,
-        }
-    }
-
-    fn begin_macro(&mut self, reading: &mut Reading<'_>, arguments: &[String], at: &Line<'_>) {
-        let Some((name, parameters)) = arguments.split_first() else {
-            return reading.trouble(&at.place(), "<Macro> without a name");
-        };
-        let (text, parameters, body) = (at.text.clone(), parameters.to_vec(), Vec::new());
-        self.open_macro = Some((name.to_ascii_lowercase(), Macro { text, parameters, body }));
     }
 
     fn directive(&mut self, reading: &mut Reading<'_>, line: &str, raw: &str, at: &Line<'_>) {
-        if line.starts_with("{{") || line.starts_with("{%") {
-            return reading.unresolved(format!("what a template makes of {line:?}"), &at.place());
-        }
         let words = lines::words(line);
         let Some((name, arguments)) = words.split_first() else { return };
         let first = arguments.first().map_or("", String::as_str);
@@ -347,53 +285,9 @@ impl Instance {
             self.include_one(reading, &join(path, &name), Absent::IsFine, at, depth);
         }
     }
-
-    fn use_macro(&mut self, reading: &mut Reading<'_>, arguments: &[String], at: &Line<'_>) {
-        let place = at.place();
-        let Some((name, values)) = arguments.split_first() else { return };
-        let Some(used) = self.macros.get(&name.to_ascii_lowercase()).cloned() else {
-            return reading.trouble(&place, format_args!("macro {name:?} is not defined"));
-        };
-        if at.depth >= DEPTH_MAX {
-            return reading.trouble(&place, "not read: more than 20 macros use each other");
-        }
-        if used.parameters.len() != values.len() {
-            let (wants, has) = (used.parameters.len(), values.len());
-            reading.trouble(&place, format_args!("macro {name:?} has {wants} parameters, not {has}"));
-            return;
-        }
-        let mut pairs: Vec<(&str, &str)> =
-            used.parameters.iter().map(String::as_str).zip(values.iter().map(String::as_str)).collect();
-        // The longest name that fits is replaced.
-        pairs.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
-        let from = at.used.unwrap_or(&place);
-        for (number, line) in &used.body {
-            let line = substitute(line, &pairs);
-            let at = Line { text: &used.text, number: *number, used: Some(from), depth: at.depth + 1 };
-            self.take(reading, &line, &at);
-        }
-    }
 }
-
-const OUTSIDE: Section = Section { is_skipped: false, is_unsure: false, host: None, is_other: false };
 
 /// The server's root where the file does not say: the one that the binary was built with.
 fn root(directory: &str) -> &str {
     if directory.ends_with("/conf") { parent(directory) } else { directory }
-}
-
-/// A macro's line with its parameters' values.
-fn substitute(line: &str, pairs: &[(&str, &str)]) -> String {
-    let mut out = String::new();
-    let mut rest = line;
-    while let Some(c) = rest.chars().next().filter(|_| out.len() <= lines::LINE_MAX) {
-        let fits = pairs.iter().find(|(name, _)| !name.is_empty() && rest.starts_with(name));
-        let (put, length) = match fits {
-            Some((name, value)) => (*value, name.len()),
-            None => (rest.get(..c.len_utf8()).unwrap_or(""), c.len_utf8()),
-        };
-        out.push_str(put);
-        rest = rest.get(length..).unwrap_or("");
-    }
-    out
 }

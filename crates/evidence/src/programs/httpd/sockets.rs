@@ -35,6 +35,10 @@ pub(super) struct Sockets {
     hosts: Vec<Engine>,
     /// The first server of each address and port: it answers before a name is known.
     first: BTreeMap<Reach, usize>,
+    /// The first server of each port whose name only a name server knows.
+    named: BTreeMap<Option<u16>, usize>,
+    /// Servers whose port is a placeholder.
+    portless: Vec<usize>,
     /// Ports of mod_tls.
     engines: Vec<(u16, Place)>,
 }
@@ -44,6 +48,10 @@ impl Sockets {
     pub(super) fn host(&mut self, reading: &mut Reading<'_>, words: &[String]) -> usize {
         self.hosts.push(None);
         let this = self.hosts.len() - 1;
+        if words.iter().any(|word| is_placeholder(word)) {
+            self.portless.push(this);
+            return this;
+        }
         for word in words {
             let HostPort { host, port } = host_port(word);
             let port = match port {
@@ -57,6 +65,9 @@ impl Sockets {
                 "*" | "_default_" => vec![None],
                 name => reading.known_addresses(name).into_iter().map(Some).collect(),
             };
+            if addresses.is_empty() {
+                self.named.entry(port).or_insert(this);
+            }
             for address in addresses {
                 self.first.entry((port, address.filter(|a| !a.is_unspecified()))).or_insert(this);
             }
@@ -86,7 +97,7 @@ impl Sockets {
         let Some(word) = words.first() else {
             return reading.trouble(&place, "Listen without a port");
         };
-        if word.contains(['$', '{', '<', '%']) && !word.starts_with('[') || word.contains("@@") {
+        if is_placeholder(word) && !word.starts_with('[') {
             return reading.unresolved(format!("the socket in \"Listen {word}\""), &place);
         }
         let HostPort { host, port } = match address::port(word) {
@@ -134,7 +145,8 @@ impl Sockets {
         let purpose = if tls.is_some() || socket.is_https { "https" } else { "http" };
         let mut listener = Listener::tcp(socket.address, socket.port, purpose);
         // A protocol by name alone, without a server that has TLS on, is not TLS yet, nor meant to be plain.
-        if tls.is_some() || !socket.is_https {
+        let may_be_tls = socket.is_https || self.portless.iter().any(|host| self.engine_of(*host).is_some());
+        if tls.is_some() || !may_be_tls {
             listener = listener.tls(tls.is_some());
         }
         socket.places.iter().chain(tls).fold(listener, Listener::said)
@@ -144,16 +156,24 @@ impl Sockets {
     fn tls(&self, socket: &Socket) -> Option<&Place> {
         let own = self.engines.iter().find(|(port, _)| *port == socket.port).map(|(_, place)| place);
         own.or_else(|| {
-            let firsts = self.answering(socket);
-            let base = || self.base.as_ref().filter(|(is_on, _)| *is_on).map(|(_, place)| place);
+            let mut firsts = self.answering(socket);
             if firsts.is_empty() {
-                return base();
+                let named = self.named.get(&Some(socket.port)).or_else(|| self.named.get(&None));
+                firsts.extend(named);
             }
-            firsts.into_iter().find_map(|host| match self.hosts.get(host)? {
-                Some((is_on, place)) => is_on.then_some(place),
-                None => base(),
-            })
+            if firsts.is_empty() {
+                return on(&self.base);
+            }
+            firsts.into_iter().find_map(|host| self.engine_of(host))
         })
+    }
+
+    /// Where TLS is said of a host: by itself, otherwise for all.
+    fn engine_of(&self, host: usize) -> Option<&Place> {
+        match self.hosts.get(host)? {
+            None => on(&self.base),
+            own => on(own),
+        }
     }
 
     /// The hosts that answer first on a socket's addresses: those of an address before those of every, those
@@ -174,4 +194,13 @@ impl Sockets {
         addresses.dedup();
         addresses.into_iter().filter_map(at).collect()
     }
+}
+
+/// Something that no Apache would take for an address: a template's value, a variable that is not set.
+fn is_placeholder(word: &str) -> bool {
+    word.contains(['$', '{', '<', '%', '@'])
+}
+
+fn on(engine: &Engine) -> Option<&Place> {
+    engine.as_ref().filter(|(is_on, _)| *is_on).map(|(_, place)| place)
 }

@@ -4,6 +4,7 @@
 
 mod sockets;
 mod tokens;
+mod values;
 
 use super::Program;
 use super::beside;
@@ -13,7 +14,8 @@ use crate::text::{Place, Text, join};
 use sockets::{Settings, Socket};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use tokens::{TEXT_MAX, Token, Tokens};
+use tokens::{Token, Tokens};
+use values::{OPEN_LIST, Value, key, quoted, shown};
 
 pub(super) const PROGRAM: Program =
     Program { name: "lighttpd", aliases: &["lighty"], processes: &["lighttpd", "lighttpd-angel"], read };
@@ -60,42 +62,6 @@ fn vendor(reading: &mut Reading<'_>, text: &Arc<Text>, part: Part) -> BTreeSet<S
         return BTreeSet::new();
     }
     Instance::read(reading, text, None)
-}
-
-/// A value, as far as it is known.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Value {
-    Text(String),
-    Number(i64),
-    List,
-    Unknown(String),
-}
-
-impl Value {
-    fn plus(self, other: Value) -> Value {
-        match (self, other) {
-            (Value::Number(a), Value::Number(b)) => Value::Number(a.saturating_add(b)),
-            (Value::Unknown(what), _) | (_, Value::Unknown(what)) => Value::Unknown(what),
-            (Value::List, _) | (_, Value::List) => Value::List,
-            (a, b) => {
-                let text = a.text() + &b.text();
-                if text.len() <= TEXT_MAX { Value::Text(text) } else { Value::Unknown("a long text".into()) }
-            }
-        }
-    }
-
-    fn text(&self) -> String {
-        match self {
-            Value::Text(text) => text.clone(),
-            Value::Number(number) => number.to_string(),
-            Value::List => String::new(),
-            Value::Unknown(what) => format!("{{{what}}}"),
-        }
-    }
-
-    fn is_on(&self) -> bool {
-        matches!(self, Value::Text(text) if text == "enable")
-    }
 }
 
 /// What encloses a statement.
@@ -213,35 +179,6 @@ impl Instance {
         Some(Block::Other)
     }
 
-    /// `value + value…`; lists are passed over.
-    fn expression(&mut self, tokens: &mut Tokens<'_>) -> Value {
-        let mut value = self.value(tokens);
-        while tokens.takes("+") {
-            let next = self.value(tokens);
-            value = value.plus(next);
-        }
-        value
-    }
-
-    fn value(&self, tokens: &mut Tokens<'_>) -> Value {
-        if matches!(tokens.peek(), Token::End | Token::Sign("{" | "}")) {
-            return Value::Unknown("no value".to_owned());
-        }
-        match tokens.next() {
-            Token::Text(text) => Value::Text(text),
-            Token::Sign("(") => match skip_list(tokens) {
-                true => Value::List,
-                false => Value::Unknown(OPEN_LIST.to_owned()),
-            },
-            Token::Template(what) => Value::Unknown(what),
-            Token::Word(word) => match word.parse() {
-                Ok(number) => Value::Number(number),
-                Err(_) => self.values.get(&key(&word)).cloned().unwrap_or(Value::Unknown(word)),
-            },
-            wrong => Value::Unknown(shown(&wrong)),
-        }
-    }
-
     /// `key = value`; whether it is one.
     fn assign(
         &mut self,
@@ -296,6 +233,7 @@ impl Instance {
         block: Block,
     ) {
         let Value::Text(value) = value else {
+            self.is_partial(block, place);
             return reading.unresolved(format!("the files of \"{word} {}\"", value.text()), place);
         };
         if word == "include" {
@@ -316,7 +254,17 @@ impl Instance {
                 self.include_all(reading, "conf-enabled/*.conf", text, line, block);
             }
             "cat" => words.for_each(|path| self.include_all(reading, path, text, line, block)),
-            _ => reading.unresolved(format!("what {value:?} prints"), place),
+            _ => {
+                self.is_partial(block, place);
+                reading.unresolved(format!("what {value:?} prints"), place);
+            }
+        }
+    }
+
+    /// Statements of the server that are not known stand there.
+    fn is_partial(&mut self, block: Block, place: &Place) {
+        if block == Block::Server {
+            self.server.unknown.get_or_insert_with(|| place.clone());
         }
     }
 
@@ -345,39 +293,4 @@ fn set(settings: &mut Settings, key: &str, value: &Value, place: Place) {
         "ssl.engine" => settings.ssl = Some((value.is_on(), place)),
         _ => {}
     }
-}
-
-/// A name without a dot is a variable's.
-fn key(word: &str) -> String {
-    if word.contains('.') { word.to_owned() } else { format!("var.{word}") }
-}
-
-fn shown(token: &Token) -> String {
-    match token {
-        Token::Word(text) | Token::Text(text) | Token::Condition(text) | Token::Template(text) => {
-            quoted(text)
-        }
-        Token::Sign(sign) => format!("{sign:?}"),
-        Token::End => "the end of the file".to_owned(),
-    }
-}
-
-fn quoted(text: &str) -> String {
-    format!("{:?}", text.chars().take(80).collect::<String>())
-}
-
-const OPEN_LIST: &str = "a list without \")\"";
-
-/// Behind `(`: up to its `)`. Whether there is one.
-fn skip_list(tokens: &mut Tokens<'_>) -> bool {
-    let mut depth = 1_usize;
-    while depth > 0 {
-        match tokens.next() {
-            Token::Sign("(") => depth += 1,
-            Token::Sign(")") => depth -= 1,
-            Token::End => return false,
-            _ => {}
-        }
-    }
-    true
 }

@@ -16,6 +16,8 @@ pub(super) struct Settings {
     pub(super) use_ipv6: Option<bool>,
     pub(super) v6only: Option<bool>,
     pub(super) ssl: Option<(bool, Place)>,
+    /// A statement whose files are not known, which may say any of these.
+    pub(super) unknown: Option<Place>,
 }
 
 /// A `$SERVER["socket"]`.
@@ -40,10 +42,14 @@ pub(super) fn open(reading: &mut Reading<'_>, server: &Settings, sockets: &[Sock
 /// The server's port; 80, or with TLS 443, where it does not say one. None where it is not known.
 fn port(reading: &mut Reading<'_>, server: &Settings) -> Option<u16> {
     let usual = if server.ssl.as_ref().is_some_and(|(is_on, _)| *is_on) { 443 } else { 80 };
-    match &server.port {
-        None => Some(usual),
-        Some((text, _)) if text == "0" => Some(usual),
-        Some((text, place)) => {
+    match (&server.port, &server.unknown) {
+        (None, Some(place)) => {
+            reading.unresolved("the port of the server: what is read here may say it", place);
+            None
+        }
+        (None, None) => Some(usual),
+        (Some((text, _)), _) if text == "0" => Some(usual),
+        (Some((text, place)), _) => {
             let port = address::port(text);
             if port.is_none() {
                 reading.unresolved(format!("the port in \"server.port = {text}\""), place);

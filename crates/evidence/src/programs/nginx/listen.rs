@@ -15,7 +15,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 const SOCKETS_MAX: usize = 4096;
 
 /// Any of these makes nginx open a socket of its own beside one for every address.
-const OWN_SOCKET: [&str; 11] = [
+const OWN_SOCKET: [&str; 12] = [
     "setfib",
     "fastopen",
     "backlog",
@@ -25,6 +25,7 @@ const OWN_SOCKET: [&str; 11] = [
     "deferred",
     "ipv6only",
     "reuseport",
+    "multipath",
     "so_keepalive",
     "bind",
 ];

@@ -22,12 +22,14 @@ pub(super) const PROGRAM: Program = Program {
     read,
 };
 
-/// One installation each: Debian's and RHEL's, or upstream's; OpenResty's; Angie's; Tengine's.
-const USUAL: [&[&str]; 4] = [
+/// One installation each: Debian's and RHEL's, or upstream's; OpenResty's; Angie's; Tengine's; Passenger's; Bitnami's.
+const USUAL: [&[&str]; 6] = [
     &["/etc/nginx/nginx.conf", "/usr/local/nginx/conf/nginx.conf", "/usr/local/etc/nginx/nginx.conf"],
     &["/usr/local/openresty/nginx/conf/nginx.conf", "/etc/openresty/nginx.conf"],
     &["/etc/angie/angie.conf"],
     &["/usr/local/tengine/conf/nginx.conf", "/etc/tengine/nginx.conf"],
+    &["/opt/nginx/conf/nginx.conf"],
+    &["/opt/bitnami/nginx/conf/nginx.conf"],
 ];
 
 fn read(reading: &mut Reading<'_>, mains: &[&str]) {
@@ -237,6 +239,8 @@ impl Instance {
                     }
                     "ssl" => server.ssl = Some((value == "on").then(|| text.place(line))),
                     "protocol" => server.protocol = mail(value),
+                    // Only a stream is passed on as a whole.
+                    "proxy_pass" if self.is_fragment => server.kind = Kind::Stream,
                     _ => {}
                 }
             }
@@ -246,7 +250,7 @@ impl Instance {
 
     fn include(&mut self, reading: &mut Reading<'_>, block: Block, value: &str, text: &Arc<Text>, line: u32) {
         let place = text.place(line);
-        if value.contains(['$', '{']) {
+        if value.contains(['$', '{', '<']) {
             return reading.unresolved(format!("the files of \"include {value}\""), &place);
         }
         let path = beside::moved(reading, self.moved.as_deref(), join(&self.prefix, value));

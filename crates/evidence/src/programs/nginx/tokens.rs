@@ -55,11 +55,10 @@ impl<'a> Tokens<'a> {
                 let what = "the file ends within a directive; expected \";\" or \"{\"";
                 return (!words.is_empty()).then(|| Item::Broken(first, what.to_owned()));
             };
-            let is_template = self.rest.starts_with("{{") || self.rest.starts_with("{%");
             match c {
-                '{' if is_template => {
+                _ if template::begins(self.rest) => {
                     let word = self.template();
-                    if words.is_empty() && (word.starts_with("{%") || self.is_line_end()) {
+                    if words.is_empty() && (template::is_code(&word) || self.is_line_end()) {
                         return Some(Item::Template(line, word));
                     }
                     self.keep(&mut words, word);
@@ -128,14 +127,14 @@ impl<'a> Tokens<'a> {
         self.rest.trim_start_matches([' ', '\t', '\r']).starts_with('\n')
     }
 
-    /// `{{ name }}` and `{% if name %}` as one word: no nginx would take it, a template engine replaces it.
+    /// `{{ name }}`, `{% if name %}` and their like as one word: no nginx would take it, a template engine replaces it.
     fn template(&mut self) -> String {
         let end = template::length(self.rest).unwrap_or(2);
         let word = self.rest.get(..end).unwrap_or("").to_owned();
         self.advance(end);
         // What touches it belongs to the word: `{{ host }}:80`.
         let is_apart = self.rest.starts_with([' ', '\t', '\r', '\n', ';', '{', '}']);
-        if is_apart || word.starts_with("{%") { word } else { word + &self.bare() }
+        if is_apart || template::is_code(&word) { word } else { word + &self.bare() }
     }
 
     /// Up to the quote that closes. Within it only `\"`, `\'`, `\\`, `\t`, `\r` and `\n` are escapes.
