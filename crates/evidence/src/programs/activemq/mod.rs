@@ -1,6 +1,9 @@
 //! ActiveMQ: the broker's Spring file, and what it imports.
-//! Source: activemq.apache.org: Configuring Transports, JMX, Web Console, Multicast Transport.
+//! Source: activemq.apache.org: Configuring Transports, JMX, Web Console, Multicast Transport, Networks of
+//! Brokers.
 
+mod management;
+mod properties;
 mod uri;
 mod web;
 
@@ -8,7 +11,7 @@ use super::Program;
 use crate::formats::xml;
 use crate::reading::{Absent, Reading};
 use crate::text::{Place, Text, join};
-use crate::{Address, Listener};
+use properties::Properties;
 use roxmltree::Node;
 use std::sync::Arc;
 
@@ -23,14 +26,12 @@ const USUAL: [&str; 4] = [
 ];
 /// Debian runs every instance that is enabled.
 const INSTANCES: &str = "/etc/activemq/instances-enabled/*/activemq.xml";
-/// The registry of JMX.
-const JMX: &str = "1099";
 
 fn read(reading: &mut Reading<'_>, mains: &[&str]) {
     if !mains.is_empty() {
         for path in mains {
             match reading.open(path) {
-                Some(text) => File { reading, text: &text }.take(),
+                Some(text) => broker(reading, text),
                 None if reading.mode(path).is_none() => {
                     reading.trouble(&Place::file(path), "there is no such file");
                 }
@@ -42,109 +43,148 @@ fn read(reading: &mut Reading<'_>, mains: &[&str]) {
     let instances = reading.expand(INSTANCES, &Place::file("/etc/activemq/instances-enabled"));
     for path in instances {
         if let Some(text) = reading.open(&path) {
-            File { reading, text: &text }.take();
+            broker(reading, text);
         }
     }
     if let Some(text) = reading.open_first(&USUAL) {
-        File { reading, text: &text }.take();
+        broker(reading, text);
     }
 }
 
-struct File<'a, 'r> {
-    reading: &'a mut Reading<'r>,
-    text: &'a Arc<Text>,
+/// One broker: all files first, since a property may stand in a file that is imported later.
+fn broker(reading: &mut Reading<'_>, main: Arc<Text>) {
+    let mut context = Context::default();
+    context.gather(reading, main);
+    for text in std::mem::take(&mut context.files) {
+        if let Some(document) = xml::parse(reading, &text) {
+            let file = File { context: &context, text: &text };
+            document.descendants().filter(Node::is_element).for_each(|node| file.element(reading, node));
+        }
+    }
 }
 
-impl File<'_, '_> {
-    fn take(&mut self) {
-        let text = self.text.clone();
-        let Some(document) = xml::parse(self.reading, &text) else { return };
+/// What all files of a broker say together.
+#[derive(Debug, Default)]
+struct Context {
+    files: Vec<Arc<Text>>,
+    properties: Properties,
+    /// A bean sets the web console's port for the whole machine.
+    has_console_port: bool,
+}
+
+impl Context {
+    /// A file and what it imports. Imports are no deeper than includes may be.
+    fn gather(&mut self, reading: &mut Reading<'_>, text: Arc<Text>) {
+        let Some(document) = xml::parse(reading, &text) else { return };
+        self.files.push(text.clone());
         for node in document.descendants().filter(Node::is_element) {
-            match node.tag_name().name() {
-                "transportConnector" => self.connector(node),
-                "managementContext" => self.management(node),
-                "networkConnector" => self.network(node),
-                "import" => self.import(node),
-                "bean" => web::bean(self.reading, &text, node),
-                _ => {}
-            }
-        }
-    }
-
-    fn place(&self, node: Node<'_, '_>) -> Place {
-        self.text.place(self.text.line_at(node.range().start))
-    }
-
-    /// The line of an attribute, which may stand below its element's.
-    fn attribute_place(&self, node: Node<'_, '_>, name: &str) -> Place {
-        let attribute = node.attribute_node(name);
-        attribute
-            .map_or_else(|| self.place(node), |one| self.text.place(self.text.line_at(one.range().start)))
-    }
-
-    fn connector(&mut self, node: Node<'_, '_>) {
-        let place = self.attribute_place(node, "uri");
-        match node.attribute("uri") {
-            Some(written) => uri::listen(self.reading, written, &place),
-            None => self.reading.trouble(&place, "a transportConnector without a uri"),
-        }
-        if let Some(written) = node.attribute("discoveryUri") {
-            let place = self.attribute_place(node, "discoveryUri");
-            uri::discover(self.reading, written, &place);
-        }
-    }
-
-    /// A network connector that finds its brokers by multicast listens for them too.
-    fn network(&mut self, node: Node<'_, '_>) {
-        if let Some(written) = node.attribute("uri").filter(|uri| uri.starts_with("multicast:")) {
-            let place = self.attribute_place(node, "uri");
-            uri::discover(self.reading, written, &place);
-        }
-    }
-
-    /// The registry of JMX, where the broker is to open one.
-    fn management(&mut self, node: Node<'_, '_>) {
-        let broker =
-            node.ancestors().find(|one| one.has_tag_name("broker") || one.tag_name().name() == "broker");
-        let has_jmx = broker.and_then(|broker| broker.attribute("useJmx")) != Some("false");
-        if !has_jmx || node.attribute("createConnector") != Some("true") {
-            return;
-        }
-        let place = self.attribute_place(node, "createConnector");
-        let written = node.attribute("connectorPort");
-        let Some(port) = uri::port(self.reading, written.unwrap_or(JMX), &place) else { return };
-        let mut listener = Listener::tcp(Address::Every, port, "jmx").said(&place);
-        if written.is_none() {
-            listener = listener.by_default(&place, "no connectorPort is named: 1099");
-        }
-        self.reading.listen(listener);
-        if let Some(port) = node.attribute("rmiServerPort").filter(|port| *port != "0") {
-            let place = self.attribute_place(node, "rmiServerPort");
-            if let Some(port) = uri::port(self.reading, port, &place) {
-                self.reading.listen(Listener::tcp(Address::Every, port, "jmx").said(&place));
+            self.properties.take(reading, &text, node);
+            self.has_console_port |= web::is_console_port(node);
+            if node.tag_name().name() == "import" {
+                self.import(reading, &text, node);
             }
         }
     }
 
     /// `<import resource="jetty.xml"/>`: beside this file, or from the configuration's directory.
-    fn import(&mut self, node: Node<'_, '_>) {
+    fn import(&mut self, reading: &mut Reading<'_>, text: &Arc<Text>, node: Node<'_, '_>) {
         let Some(resource) = node.attribute("resource") else { return };
-        let place = self.attribute_place(node, "resource");
-        if resource.starts_with("classpath") || resource.starts_with("http") {
-            return self.reading.unresolved(format!("the imported {resource:?}"), &place);
+        let place = attribute_place(text, node, "resource");
+        if in_profile(node) {
+            return reading.unresolved(format!("whether {resource:?} is imported"), &place);
         }
-        let path = resource.trim_start_matches("file:");
-        let path = path
-            .strip_prefix("${activemq.conf}/")
-            .or(path.strip_prefix("${activemq.base}/conf/"))
-            .unwrap_or(path);
-        if path.contains("${") {
-            return self.reading.unresolved(format!("the imported {resource:?}"), &place);
+        let Some(path) = located(resource) else {
+            return reading.unresolved(format!("the imported {resource:?}"), &place);
+        };
+        // What the class path holds besides the configuration's directory is not known.
+        let is_classpath = resource.starts_with("classpath");
+        if is_classpath && reading.mode(&join(text.directory(), &path)).is_none() {
+            return reading.unresolved(format!("the imported {resource:?}"), &place);
         }
-        let path = join(self.text.directory(), path);
-        let line = self.text.line_at(node.range().start);
-        if let Some(text) = self.reading.include(self.text, line, &path, Absent::IsTrouble) {
-            File { reading: self.reading, text: &text }.take();
+        let line = text.line_at(node.range().start);
+        if let Some(imported) = reading.include(text, line, &path, Absent::IsTrouble) {
+            self.gather(reading, imported);
+        }
+    }
+}
+
+/// A resource's path, from the directory of the file that names it: the configuration's directory is in the
+/// class path too. None for what is elsewhere.
+fn located(resource: &str) -> Option<String> {
+    let path = ["classpath*:", "classpath:", "file:"].iter().find_map(|scheme| resource.strip_prefix(scheme));
+    let path = path.unwrap_or(resource);
+    let inside = ["${activemq.conf}/", "${activemq.base}/conf/", "${activemq.home}/conf/"];
+    let bare = path.trim_start_matches('/');
+    let path = inside.iter().find_map(|directory| bare.strip_prefix(directory)).unwrap_or(path);
+    let path = if resource.starts_with("classpath") { path.trim_start_matches('/') } else { path };
+    (!path.contains("${") && !path.starts_with("http")).then(|| path.to_owned())
+}
+
+/// Beans of a profile are there only if somebody activates it.
+fn in_profile(node: Node<'_, '_>) -> bool {
+    node.ancestors().any(|one| one.tag_name().name() == "beans" && one.has_attribute("profile"))
+}
+
+fn place(text: &Text, node: Node<'_, '_>) -> Place {
+    text.place(text.line_at(node.range().start))
+}
+
+/// The line of an attribute, which may stand below its element's.
+fn attribute_place(text: &Text, node: Node<'_, '_>, name: &str) -> Place {
+    let attribute = node.attribute_node(name);
+    attribute.map_or_else(|| place(text, node), |one| text.place(text.line_at(one.range().start)))
+}
+
+struct File<'a> {
+    context: &'a Context,
+    text: &'a Text,
+}
+
+impl File<'_> {
+    fn element(&self, reading: &mut Reading<'_>, node: Node<'_, '_>) {
+        let name = node.tag_name().name();
+        let listens =
+            matches!(name, "transportConnector" | "managementContext" | "networkConnector" | "bean");
+        if listens && in_profile(node) {
+            let is_connector = name == "transportConnector";
+            if is_connector {
+                reading
+                    .unresolved("whether the profile of this connector is active", &place(self.text, node));
+            }
+            return;
+        }
+        match name {
+            "transportConnector" => self.connector(reading, node, "uri"),
+            "proxyConnector" => self.connector(reading, node, "bind"),
+            "managementContext" => management::open(reading, self, node),
+            "networkConnector" => self.network(reading, node),
+            "bean" => web::bean(reading, self, node),
+            _ if web::is_inline_connector(node) => web::inline_connector(reading, self, node),
+            _ => {}
+        }
+    }
+
+    fn properties(&self) -> &Properties {
+        &self.context.properties
+    }
+
+    fn connector(&self, reading: &mut Reading<'_>, node: Node<'_, '_>, attribute: &str) {
+        let place = attribute_place(self.text, node, attribute);
+        match node.attribute(attribute) {
+            Some(written) => uri::listen(reading, self.properties(), written, &place),
+            None => reading.trouble(&place, format_args!("a {} without {attribute}", node.tag_name().name())),
+        }
+        if let Some(written) = node.attribute("discoveryUri") {
+            let place = attribute_place(self.text, node, "discoveryUri");
+            uri::discover(reading, self.properties(), written, &place);
+        }
+    }
+
+    /// A network connector that finds its brokers by multicast listens for them too.
+    fn network(&self, reading: &mut Reading<'_>, node: Node<'_, '_>) {
+        if let Some(written) = node.attribute("uri").filter(|uri| uri.starts_with("multicast:")) {
+            let place = attribute_place(self.text, node, "uri");
+            uri::discover(reading, self.properties(), written, &place);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A connector's address: `scheme://host:port?options`.
 
+use super::properties::Properties;
 use crate::address::{self, HostPort, host_port};
 use crate::reading::Reading;
 use crate::text::Place;
@@ -10,10 +11,11 @@ use std::net::{IpAddr, Ipv4Addr};
 const GROUP: Ipv4Addr = Ipv4Addr::new(239, 255, 2, 3);
 const GROUP_PORT: u16 = 6155;
 
-pub(super) fn listen(reading: &mut Reading<'_>, written: &str, place: &Place) {
-    let Some(uri) = resolved(written) else {
+pub(super) fn listen(reading: &mut Reading<'_>, properties: &Properties, written: &str, place: &Place) {
+    let Some(resolved) = properties.resolve(written) else {
         return reading.unresolved("the address of a connector", place);
     };
+    let uri = resolved.value;
     let Some((scheme, rest)) = uri.split_once(':') else {
         return reading.trouble(place, "not a URI; expected scheme://host:port");
     };
@@ -26,7 +28,7 @@ pub(super) fn listen(reading: &mut Reading<'_>, written: &str, place: &Place) {
         return;
     }
     if scheme == "multicast" {
-        return discover(reading, &uri, place);
+        return discover(reading, properties, &uri, place);
     }
     let Some((purpose, transport, tls)) = protocol(scheme) else {
         return reading.unresolved(format!("what the connector {scheme:?} listens at"), place);
@@ -40,7 +42,7 @@ pub(super) fn listen(reading: &mut Reading<'_>, written: &str, place: &Place) {
         if transport == Transport::Tcp {
             listener = listener.tls(tls);
         }
-        reading.listen(listener);
+        reading.listen(resolved.places.iter().fold(listener, Listener::said));
     }
 }
 
@@ -73,15 +75,22 @@ fn protocol(scheme: &str) -> Option<(&'static str, Transport, bool)> {
         ("wss", _) => "wss",
         ("http", _) => "http",
         ("https", _) => "https",
+        // Until 5.9.
+        ("xmpp", _) => "xmpp-client",
         _ => return None,
     };
     Some((purpose, transport, tls))
 }
 
 /// `multicast://default`, `multicast://224.1.2.3:6255?group=test`: where announcements are heard.
-pub(super) fn discover(reading: &mut Reading<'_>, written: &str, place: &Place) {
-    let uri = resolved(written).filter(|uri| uri.starts_with("multicast:"));
-    let Some(uri) = uri else { return };
+pub(super) fn discover(reading: &mut Reading<'_>, properties: &Properties, written: &str, place: &Place) {
+    let Some(resolved) = properties.resolve(written) else {
+        return reading.unresolved("the address of discovery", place);
+    };
+    let uri = resolved.value;
+    if !uri.starts_with("multicast:") {
+        return;
+    }
     let rest = uri.trim_start_matches("multicast:").trim_start_matches('/');
     let HostPort { host, port } = host_port(rest.split(['/', '?']).next().unwrap_or(""));
     let place = &place.clone().saying(format!("multicast://{host}"));
@@ -98,25 +107,17 @@ pub(super) fn discover(reading: &mut Reading<'_>, written: &str, place: &Place) 
     reading.listen(listener);
 }
 
-/// A port by itself.
-pub(super) fn port(reading: &mut Reading<'_>, written: &str, place: &Place) -> Option<u16> {
-    let port = resolved(written).and_then(|word| address::port(word.trim()));
+/// A port by itself, and the lines of properties that it comes from.
+pub(super) fn port(
+    reading: &mut Reading<'_>,
+    properties: &Properties,
+    written: &str,
+    place: &Place,
+) -> Option<(u16, Vec<Place>)> {
+    let resolved = properties.resolve(written);
+    let port = resolved.and_then(|resolved| Some((address::port(&resolved.value)?, resolved.places)));
     if port.is_none() {
         reading.unresolved("a port", place);
     }
     port
-}
-
-/// `${name:default}` is its default, as long as nobody sets the property; without one it is not known.
-pub(super) fn resolved(written: &str) -> Option<String> {
-    let mut known = String::new();
-    let mut rest = written;
-    while let Some((before, after)) = rest.split_once("${") {
-        let (name, tail) = after.split_once('}')?;
-        known.push_str(before);
-        known.push_str(name.split_once(':')?.1);
-        rest = tail;
-    }
-    known.push_str(rest);
-    Some(known.trim().to_owned())
 }

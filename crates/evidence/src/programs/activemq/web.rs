@@ -1,64 +1,83 @@
-//! The web console: Jetty's beans.
+//! The web console: Jetty's beans, and the connectors that old versions have in the broker's own file.
 
-use super::uri;
+use super::{File, attribute_place, place, uri};
 use crate::reading::Reading;
 use crate::text::{Place, Text};
 use crate::{Address, Listener};
 use roxmltree::Node;
 
+/// A value and its line.
+type Said = (String, Place);
+
+pub(super) fn is_console_port(node: Node<'_, '_>) -> bool {
+    node.attribute("class").is_some_and(|class| class.ends_with("WebConsolePort"))
+}
+
 /// `WebConsolePort` has the plain port; connectors of Jetty have ports of their own, or refer to that one.
-pub(super) fn bean(reading: &mut Reading<'_>, text: &Text, node: Node<'_, '_>) {
+pub(super) fn bean(reading: &mut Reading<'_>, file: &File<'_>, node: Node<'_, '_>) {
     let class = node.attribute("class").unwrap_or("");
-    let is_console = class.ends_with("WebConsolePort");
+    let is_console = is_console_port(node);
     let is_connector = class.ends_with("Connector") && class.contains("jetty");
     if !is_console && !is_connector {
         return;
     }
-    let port = property(text, node, "port");
-    let Some((written, place)) = port else {
-        if is_console {
-            let at = text.place(text.line_at(node.range().start));
-            open(reading, node, text, ("8161", &at), false);
-        }
+    let port = property(file.text, node, "port");
+    let Some(port) = port.or_else(|| is_console.then(|| ("8161".to_owned(), place(file.text, node)))) else {
         return;
     };
     // It is what the console's port was set to.
-    if written.contains("systemProperties['jetty.port']") {
+    if file.context.has_console_port && port.0.contains("systemProperties['jetty.port']") {
         return;
     }
+    let host = property(file.text, node, "host");
+    let host = host.filter(|(host, _)| !host.contains("systemProperties['jetty.host']"));
     let is_tls = class.contains("Ssl") || node.descendants().any(is_tls_factory);
-    open(reading, node, text, (&written, &place), is_tls);
+    open(reading, file, &port, host.as_ref(), is_tls);
 }
 
 fn is_tls_factory(node: Node<'_, '_>) -> bool {
-    node.attribute("class").is_some_and(|class| class.contains("SslConnectionFactory"))
-        || node.attribute("ref").is_some_and(|name| name.to_ascii_lowercase().contains("sslcontextfactory"))
+    let class = node.attribute("class").unwrap_or("");
+    let name = node.attribute("ref").unwrap_or("").to_ascii_lowercase();
+    class.contains("SslConnectionFactory")
+        || class.contains("SslContextFactory")
+        || name.contains("sslcontextfactory")
+}
+
+/// `<jetty><connectors><nioConnector port="8161"/></connectors></jetty>`, until 5.3.
+pub(super) fn is_inline_connector(node: Node<'_, '_>) -> bool {
+    let is_child = |name| node.parent().is_some_and(|parent| parent.tag_name().name() == name);
+    node.tag_name().name().ends_with("Connector") && is_child("connectors") && node.has_attribute("port")
+}
+
+pub(super) fn inline_connector(reading: &mut Reading<'_>, file: &File<'_>, node: Node<'_, '_>) {
+    let said = |name: &str| Some((node.attribute(name)?.to_owned(), attribute_place(file.text, node, name)));
+    let Some(port) = said("port") else { return };
+    let is_tls = node.tag_name().name().to_ascii_lowercase().starts_with("ssl");
+    open(reading, file, &port, said("host").as_ref(), is_tls);
 }
 
 fn open(
     reading: &mut Reading<'_>,
-    node: Node<'_, '_>,
-    text: &Text,
-    (written, place): (&str, &Place),
+    file: &File<'_>,
+    (written, place): &Said,
+    host: Option<&Said>,
     is_tls: bool,
 ) {
-    let Some(port) = uri::port(reading, written, place) else { return };
-    let host =
-        property(text, node, "host").filter(|(host, _)| !host.contains("systemProperties['jetty.host']"));
-    let addresses = match &host {
-        Some((host, at)) => match uri::resolved(host) {
-            Some(host) => reading.addresses(&host, at).into_iter().map(Address::One).collect(),
-            None => return reading.unresolved("the address of the web console", at),
-        },
+    let Some((port, mut places)) = uri::port(reading, file.properties(), written, place) else { return };
+    let addresses = match host {
+        Some((host, at)) => {
+            let Some(resolved) = file.properties().resolve(host) else {
+                return reading.unresolved("the address of the web console", at);
+            };
+            places.push(at.clone());
+            places.extend(resolved.places);
+            reading.addresses(&resolved.value, at).into_iter().map(Address::One).collect()
+        }
         None => vec![Address::Every],
     };
     for address in addresses {
-        let mut listener = Listener::tcp(address, port, if is_tls { "https" } else { "http" }).tls(is_tls);
-        listener = listener.said(place);
-        if let Some((_, at)) = &host {
-            listener = listener.said(at);
-        }
-        reading.listen(listener);
+        let listener = Listener::tcp(address, port, if is_tls { "https" } else { "http" }).tls(is_tls);
+        reading.listen(places.iter().fold(listener.said(place), Listener::said));
     }
 }
 
