@@ -1,6 +1,7 @@
 //! Syntaxes that several programs share, each keeping the line of what it holds.
 //! Not here: what any program means by them.
 
+pub(crate) mod directives;
 pub mod erlang;
 pub mod lua;
 pub mod shell;

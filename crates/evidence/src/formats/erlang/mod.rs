@@ -1,9 +1,9 @@
 //! Erlang terms as a file of `file:consult/1` holds them, each with its line.
 //! Not here: what they mean, and any expression: only literals are read.
 
-mod template;
 mod term;
 
+use super::directives;
 use crate::reading::Reading;
 use crate::text::Text;
 pub use term::{Node, Term};
@@ -87,7 +87,7 @@ impl Parser<'_> {
     /// White space, comments, and what a template has between its values.
     fn skip(&mut self) {
         loop {
-            if let Some((part, length)) = template::part(self.rest()) {
+            if let Some((part, length)) = directives::part(self.rest()) {
                 self.parts = part.after(self.parts);
                 self.at += length;
                 continue;
@@ -107,7 +107,7 @@ impl Parser<'_> {
 
     /// An opener, a closer, a separator, or a whole simple term.
     fn element(&mut self, next: char) -> Result<(), Refusal> {
-        if let Some(length) = template::value(self.rest()) {
+        if let Some(length) = directives::value(self.rest()) {
             return self.placeholder(length);
         }
         match next {

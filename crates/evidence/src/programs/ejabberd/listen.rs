@@ -20,16 +20,20 @@ pub(super) fn open(reading: &mut Reading<'_>, macros: &Macros, entry: &Entry) {
         reading.unresolved(format!("the listeners {word:?}"), &entry.text.place(list.line));
     }
     for item in list.items() {
-        let options = Options { macros, text: &entry.text, map: macros.value(item) };
+        let options = Options { macros, entry, text: &entry.text, map: macros.value(item) };
         options.open(reading);
     }
 }
 
 struct Options<'a> {
     macros: &'a Macros,
+    entry: &'a Entry,
     text: &'a Text,
     map: &'a Yaml,
 }
+
+/// Options without which nothing can be said of a listener.
+const ESSENTIAL: [&str; 4] = ["port", "ip", "module", "transport"];
 
 /// An option's value and where it stands.
 type Said<'a> = (&'a str, Place);
@@ -42,12 +46,31 @@ impl<'a> Options<'a> {
         Some((value, self.text.place(written.line)))
     }
 
+    /// The line of the listener, or of an option of it, that may be left out.
+    fn perhaps(&self) -> Option<u32> {
+        let options =
+            self.map.entries().iter().filter(|(key, _)| key.scalar().is_some_and(|k| ESSENTIAL.contains(&k)));
+        let lines = std::iter::once(self.map.line).chain(options.map(|(key, _)| key.line));
+        lines.into_iter().find(|line| self.entry.is_perhaps(*line))
+    }
+
+    fn may_be_left_out(&self, key: &str) -> bool {
+        self.map.value(key).is_some_and(|value| self.entry.is_perhaps(value.line))
+    }
+
     fn is(&self, key: &str) -> bool {
-        self.said(key).is_some_and(|(value, _)| matches!(value, "true" | "yes" | "on"))
+        let is_on = self.said(key).is_some_and(|(value, _)| matches!(value, "true" | "yes" | "on"));
+        is_on && !self.may_be_left_out(key)
     }
 
     fn open(&self, reading: &mut Reading<'_>) {
         let place = self.text.place(self.map.line);
+        if let Some(line) = self.perhaps() {
+            return reading.unresolved(
+                "a listener, or a part of it, that a template may leave out",
+                &self.text.place(line),
+            );
+        }
         let Some((port, at)) = self.said("port") else {
             return reading.trouble(&place, "a listener without a port (the server would not start)");
         };
@@ -68,7 +91,7 @@ impl<'a> Options<'a> {
             let mut listener = said_by(Listener::at(transport, address, (number, number), purpose), places);
             if tls.is_some() {
                 listener = listener.tls(true);
-            } else if may_be_tls && transport == Transport::Tcp {
+            } else if may_be_tls && transport == Transport::Tcp && !self.may_be_left_out("tls") {
                 listener = listener.tls(false);
             }
             if said.is_none() {
@@ -177,7 +200,11 @@ pub(super) fn open_module(reading: &mut Reading<'_>, macros: &Macros, entry: &En
         if name.scalar() != Some("mod_proxy65") {
             continue;
         }
-        let options = Options { macros, text: &entry.text, map: macros.value(options) };
+        let options = Options { macros, entry, text: &entry.text, map: macros.value(options) };
+        if entry.is_perhaps(name.line) {
+            reading.unresolved("whether there is mod_proxy65", &entry.text.place(name.line));
+            continue;
+        }
         proxy65(reading, &options, &entry.text.place(name.line));
     }
 }

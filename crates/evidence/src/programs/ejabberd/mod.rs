@@ -7,6 +7,7 @@ mod macros;
 mod node;
 
 use super::Program;
+use crate::formats::directives::Blanked;
 use crate::formats::yaml::{self, Yaml};
 use crate::reading::{Absent, Reading};
 use crate::text::{Place, Text, join, parent};
@@ -58,6 +59,14 @@ fn read(reading: &mut Reading<'_>, mains: &[&str]) {
 struct Entry {
     text: Arc<Text>,
     yaml: Arc<Yaml>,
+    /// The directives of a template that the file is.
+    template: Option<Arc<Blanked>>,
+}
+
+impl Entry {
+    fn is_perhaps(&self, line: u32) -> bool {
+        self.template.as_ref().is_some_and(|template| template.is_perhaps(line))
+    }
 }
 
 /// What the main file and its includes say together.
@@ -96,14 +105,19 @@ impl Filter {
 impl Config {
     fn take(&mut self, reading: &mut Reading<'_>, text: &Arc<Text>, filter: &Filter) {
         let is_classic = text.path().ends_with(".cfg");
-        let root = if is_classic { Some(classic::parse(reading, text)) } else { yaml::parse(reading, text) };
+        let template = if is_classic { None } else { Blanked::of(text).map(Arc::new) };
+        let root = match &template {
+            _ if is_classic => Some(classic::parse(reading, text)),
+            Some(template) => yaml::parse(reading, &template.text),
+            None => yaml::parse(reading, text),
+        };
         let Some(root) = root else { return };
         if root.entries().is_empty() && !root.is_null() {
             reading.trouble(&text.whole(), "expected options, as `listen:`");
         }
         for (key, value) in root.entries() {
             let option = key.scalar().unwrap_or("");
-            let entry = Entry { text: text.clone(), yaml: value.clone() };
+            let entry = Entry { text: text.clone(), yaml: value.clone(), template: template.clone() };
             match option {
                 "include_config_file" => self.include(reading, text, value),
                 _ if !filter.lets(option) => {}
@@ -120,7 +134,7 @@ impl Config {
     fn hosts(&mut self, entry: &Entry) {
         for (_, options) in entry.yaml.entries() {
             let modules = options.value("modules").into_iter();
-            self.modules.extend(modules.map(|yaml| Entry { text: entry.text.clone(), yaml: yaml.clone() }));
+            self.modules.extend(modules.map(|yaml| Entry { yaml: yaml.clone(), ..entry.clone() }));
         }
     }
 
