@@ -50,15 +50,62 @@ pub(crate) fn is_in(value: &str) -> bool {
     OPENERS.iter().any(|open| value.contains(open))
 }
 
-/// Whether a line is a statement of a template; that is said to be unresolved, since what it adds to the file
-/// or leaves out of it is not known. A comment of a template says nothing.
-pub(crate) fn is_statement(reading: &mut Reading<'_>, line: &str, place: &Place) -> bool {
-    let line = line.trim_start();
-    let is_one = OPENERS.iter().any(|open| line.starts_with(open));
-    if is_one && !line.starts_with("{#") {
-        reading.unresolved("what a template's statement makes of the file", place);
+/// What stands for a value that only holds where a template's condition does.
+const CONDITIONAL: &str = "{% … %}";
+
+/// The blocks of a template that are open at a line.
+#[derive(Debug, Default)]
+pub(crate) struct Blocks(usize);
+
+/// Whether a value stands under a condition.
+pub(crate) fn is_conditional(value: &str) -> bool {
+    value == CONDITIONAL
+}
+
+impl Blocks {
+    /// Whether a line is a statement of a template; that is said to be unresolved, since what it adds to the
+    /// file or leaves out of it is not known. A comment of a template says nothing.
+    pub(crate) fn is_statement(&mut self, reading: &mut Reading<'_>, line: &str, place: &Place) -> bool {
+        let line = line.trim_start();
+        let is_one = OPENERS.iter().any(|open| line.starts_with(open));
+        if is_one && !line.starts_with("{#") {
+            reading.unresolved("what a template's statement makes of the file", place);
+            self.take(line);
+        }
+        is_one
     }
-    is_one
+
+    /// A value as it stands, or a placeholder for it where it may not hold and is none itself.
+    pub(crate) fn value<'v>(&self, value: &'v str) -> &'v str {
+        let bare = value.trim().trim_matches(['"', '\'']);
+        let is_placeholder = OPENERS.iter().any(|open| bare.starts_with(open)) && bare.ends_with(['}', '>']);
+        if self.0 == 0 || is_placeholder { value } else { CONDITIONAL }
+    }
+
+    fn take(&mut self, line: &str) {
+        for open in ["{{", "{%", "<%", "[%", "%{"] {
+            for (_, inside) in line.match_indices(open).map(|(at, _)| line.split_at(at + open.len())) {
+                match opens(inside) {
+                    Some(true) => self.0 += 1,
+                    Some(false) => self.0 = self.0.saturating_sub(1),
+                    None => {}
+                }
+            }
+        }
+    }
+}
+
+/// Whether a statement begins a block or ends one. Ruby's `do` stands at the end.
+fn opens(inside: &str) -> Option<bool> {
+    let inside = inside.trim_start_matches(['-', '~', '+', '#', '/', ' ', '\t']);
+    let end = inside.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(inside.len());
+    let word = inside.get(..end).unwrap_or("").to_ascii_lowercase();
+    let statement = inside.split(['%', '}']).next().unwrap_or("");
+    match word.as_str() {
+        "if" | "unless" | "for" | "foreach" | "range" | "with" | "each" => Some(true),
+        _ if word.starts_with("end") => Some(false),
+        _ => statement.split_whitespace().any(|word| word == "do").then_some(true),
+    }
 }
 
 /// The words of a line, where those of one placeholder are one word: `bind {{ address }}` has two.
@@ -101,6 +148,21 @@ mod tests {
         assert_eq!(length("<%= port -%>:80"), Some(12));
         assert_eq!(comment("<%# port %>"), Some(11));
         assert!(is_code("<% if tls -%>") && !is_code("<%= port %>"));
+    }
+
+    #[test]
+    fn blocks_of_every_template_begin_and_end() {
+        let depth = |lines: &[&str]| {
+            let mut blocks = Blocks::default();
+            lines.iter().for_each(|line| blocks.take(line));
+            blocks.0
+        };
+        let begin = ["{% if a %}", "{{- range $k := .a }}", "<% a.each do |b| -%>", "%{ for a in b ~}"];
+        for line in begin {
+            assert_eq!(depth(&[line]), 1, "{line}");
+        }
+        assert_eq!(depth(&["{%- if a %}", "{% else %}", "{%- endif -%}"]), 0);
+        assert_eq!(depth(&["{% if a %}b{% endif %}", "{{ end }}", "{{ .value }}", "<%= @a if b %>"]), 0);
     }
 
     #[test]

@@ -75,7 +75,13 @@ impl Yaml {
 /// The first document of a file; none if it is empty. Where the file is broken, trouble is said and what
 /// stands before is returned.
 pub fn parse(reading: &mut Reading<'_>, text: &Text) -> Option<Arc<Yaml>> {
+    parse_as_far(reading, text).0
+}
+
+/// The same, and whether it is all of it.
+pub fn parse_as_far(reading: &mut Reading<'_>, text: &Text) -> (Option<Arc<Yaml>>, bool) {
     let mut building = Building::default();
+    let mut is_whole = true;
     for event in Parser::new_from_str(text.content()) {
         let step = match event {
             Ok((Event::DocumentEnd | Event::StreamEnd, _)) => break,
@@ -84,10 +90,11 @@ pub fn parse(reading: &mut Reading<'_>, text: &Text) -> Option<Arc<Yaml>> {
         };
         if let Err((at, why)) = step {
             reading.trouble(&text.place(at), format_args!("the rest was not read: {why}; expected YAML"));
+            is_whole = false;
             break;
         }
     }
-    building.into_root()
+    (building.into_root(), is_whole)
 }
 
 fn line(number: usize) -> u32 {

@@ -49,20 +49,18 @@ struct Pooler<'m> {
 
 impl Pooler<'_> {
     fn file(&mut self, reading: &mut Reading<'_>, text: &Arc<Text>) {
+        let mut blocks = template::Blocks::default();
         for (number, line) in text.lines() {
             let line = line.trim();
             let place = text.place(number);
             let line = self.section(line);
-            if line.is_empty()
-                || line.starts_with(['#', ';'])
-                || template::is_statement(reading, line, &place)
-            {
+            if line.is_empty() || line.starts_with(['#', ';']) || blocks.is_statement(reading, line, &place) {
                 continue;
             }
             if let Some(path) = line.strip_prefix("%include ") {
                 self.include(reading, text, number, path.trim());
             } else if let Some((key, value)) = line.split_once('=') {
-                self.take(reading, key.trim(), value.trim(), place);
+                self.take(reading, key.trim(), blocks.value(value.trim()), place);
             } else {
                 let why = "not understood; expected NAME = VALUE: the pooler does not start with it";
                 reading.trouble(&place, why);

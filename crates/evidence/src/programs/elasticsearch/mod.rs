@@ -4,6 +4,7 @@
 //! Not here: dashboards, settings that are kept in the cluster or given on the command line.
 
 mod hosts;
+mod placeholders;
 mod settings;
 
 use super::Program;
@@ -170,7 +171,11 @@ impl Node<'_> {
         let tls = self.tls(service);
         for (address, place) in bound {
             let number = port.as_ref().map_or(service.first, |port| port.number);
-            let mut listener = Listener::tcp(*address, number, service.purpose).tls(tls.is_some());
+            let mut listener = Listener::tcp(*address, number, service.purpose);
+            // What was not read may switch it on.
+            if tls.is_some() || !self.settings.is_cut {
+                listener = listener.tls(tls.is_some());
+            }
             for place in place.iter().chain(port.iter().map(|port| &port.place)).chain(&tls) {
                 listener = listener.said(place);
             }
@@ -209,6 +214,11 @@ impl Node<'_> {
             }
             // A map where an address has to be: said already.
             Some(Said::Unknown) => Vec::new(),
+            None if self.settings.is_cut => {
+                let what = "the addresses, in a file that was not read to its end";
+                reading.unresolved(what, &self.text.whole());
+                Vec::new()
+            }
             None => self.version.default(reading).into_iter().map(|address| (address, None)).collect(),
         }
     }
@@ -216,6 +226,10 @@ impl Node<'_> {
     /// Err where it is not known here.
     fn port(&self, reading: &mut Reading<'_>, keys: &[&str]) -> Result<Option<Port>, ()> {
         let value = match keys.iter().find_map(|key| self.settings.last(key)) {
+            None if self.settings.is_cut => {
+                reading.unresolved("a port, in a file that was not read to its end", &self.text.whole());
+                return Err(());
+            }
             None => return Ok(None),
             Some(Said::Unknown) => return Err(()),
             Some(Said::Values(values)) => values.first().ok_or(())?,

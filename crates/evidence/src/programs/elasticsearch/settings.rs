@@ -1,9 +1,11 @@
 //! The settings of one file: nested and dotted keys are the same, and variables stand for the environment.
 //! Not here: what a setting means.
 
+use super::placeholders;
 use crate::formats::yaml::{self, Node, Yaml};
 use crate::reading::Reading;
 use crate::text::{Place, Text};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Nodes of one file, aliases counted as often as they are named. Real ones have some hundreds.
@@ -14,6 +16,9 @@ const KEY_MAX: usize = 500;
 
 pub(super) struct Settings {
     all: Vec<(String, Said)>,
+    seen: HashSet<String>,
+    /// The file was not read to its end, so that what was not found may still be said.
+    pub(super) is_cut: bool,
     environment: Vec<(String, String)>,
 }
 
@@ -31,12 +36,20 @@ pub(super) struct Value {
 
 impl Settings {
     pub(super) fn of(reading: &mut Reading<'_>, text: &Arc<Text>) -> Settings {
-        let mut settings = Settings { all: Vec::new(), environment: environment(reading) };
-        let readable = without_templates(text);
-        if let Some(root) = yaml::parse(reading, &readable) {
+        let mut settings = Settings {
+            all: Vec::new(),
+            seen: HashSet::new(),
+            is_cut: false,
+            environment: environment(reading),
+        };
+        let readable = placeholders::quoted(reading, text);
+        let (root, is_whole) = yaml::parse_as_far(reading, &readable);
+        settings.is_cut = !is_whole;
+        if let Some(root) = root {
             let mut left = NODES_MAX;
             settings.take(reading, text, "", &root, &mut left);
             if left == 0 {
+                settings.is_cut = true;
                 reading.trouble(
                     &text.whole(),
                     format_args!("the rest of more than {NODES_MAX} settings was not read"),
@@ -66,15 +79,23 @@ impl Settings {
                 let items: Vec<Value> =
                     items.iter().take(*left).filter_map(|item| value(text, item)).collect();
                 *left = left.saturating_sub(items.len());
-                self.all.push((key.to_owned(), Said::Values(items)));
+                self.say(reading, text, key, items, node);
             }
             // Nothing was written: as if the key were not there.
             Node::Scalar { .. } if node.is_null() => {}
             Node::Scalar { .. } => {
                 let values = value(text, node).into_iter().collect();
-                self.all.push((key.to_owned(), Said::Values(values)));
+                self.say(reading, text, key, values, node);
             }
         }
+    }
+
+    fn say(&mut self, reading: &mut Reading<'_>, text: &Text, key: &str, values: Vec<Value>, node: &Yaml) {
+        if !self.seen.insert(key.to_owned()) {
+            let why = format!("{key} stands twice: the node does not start with it since version 6");
+            reading.trouble(&text.place(node.line), why);
+        }
+        self.all.push((key.to_owned(), Said::Values(values)));
     }
 
     fn unknown(&mut self, reading: &mut Reading<'_>, key: &str, place: &Place) {
@@ -179,30 +200,4 @@ fn environment(reading: &mut Reading<'_>) -> Vec<(String, String)> {
         }
     }
     set
-}
-
-/// The same lines with what a template would fill in put into quotes, since `@NAME@`, `%NAME%` and `{{ name }}`
-/// are no YAML. Lines of a template's own are left empty.
-fn without_templates(text: &Arc<Text>) -> Text {
-    let lines: Vec<String> = text.lines().map(|(_, line)| without_template(line)).collect();
-    Text::new(text.path(), lines.join("\n").into_bytes(), None)
-}
-
-fn without_template(line: &str) -> String {
-    let trimmed = line.trim_start();
-    if trimmed.starts_with("{%") || trimmed.starts_with("{{") || trimmed.starts_with("<%") {
-        return String::new();
-    }
-    let after = line
-        .find(": ")
-        .map(|at| at + 2)
-        .or_else(|| trimmed.starts_with("- ").then(|| line.len() - trimmed.len() + 2));
-    let Some((key, value)) = after.and_then(|at| line.split_at_checked(at)) else { return line.to_owned() };
-    let value = value.trim();
-    let is_template =
-        value.starts_with(['@', '%', '`']) || value.starts_with("{{") || value.starts_with("<%");
-    if !is_template || trimmed.starts_with('#') {
-        return line.to_owned();
-    }
-    format!("{key}'{}'", value.replace('\'', "''"))
 }

@@ -34,7 +34,7 @@ fn single(key: &str) -> Option<&'static str> {
 /// An option a line, as on the command line. A `#` begins a comment anywhere; lines that do not begin with a
 /// dash are none of the server's.
 fn debian(reading: &mut Reading<'_>, text: &Text) -> Vec<Given> {
-    let mut given = Vec::new();
+    let (mut given, mut blocks) = (Vec::new(), template::Blocks::default());
     for (number, line) in text.lines() {
         let (line, place) = (line.split('#').next().unwrap_or(""), text.place(number));
         let word = line.trim_start();
@@ -43,9 +43,11 @@ fn debian(reading: &mut Reading<'_>, text: &Text) -> Vec<Given> {
             continue;
         }
         if word.starts_with('-') {
-            given.extend(options(template::words(line).into_iter().map(|word| (word, place.clone()))));
+            let mut those = options(template::words(line).into_iter().map(|word| (word, place.clone())));
+            those.iter_mut().for_each(|given| given.value = blocks.value(&given.value).to_owned());
+            given.append(&mut those);
         } else {
-            template::is_statement(reading, line, &place);
+            blocks.is_statement(reading, line, &place);
         }
     }
     given

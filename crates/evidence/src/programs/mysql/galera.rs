@@ -3,6 +3,7 @@
 //! Source: Galera's "Galera Parameters", "MySQL wsrep Options"; measured with Galera 4 in MariaDB 10.11.
 //! Not here: port 4444 of full transfers, which is open only while a node receives one from a script.
 
+use super::super::template;
 use super::flavour::Family;
 use super::options::Setting;
 use super::server::Server;
@@ -16,14 +17,19 @@ const PORT: u16 = 4567;
 
 pub(super) fn open(reading: &mut Reading<'_>, server: &Server<'_>) {
     let values = &server.values;
-    let Some(provider) = values.text("wsrep_provider").filter(|s| s.value() != "none") else { return };
+    // What only a template's condition switches on has been said with the condition.
+    let is_certain = |setting: &&Setting| !template::is_conditional(setting.value());
+    let Some(provider) = values.text("wsrep_provider").filter(is_certain).filter(|s| s.value() != "none")
+    else {
+        return;
+    };
     // MariaDB's is off until it is switched on; Codership's and Percona's are on.
     let on = values.switch("wsrep_on");
     if !on.map_or(server.flavour.family != Family::Maria, |(on, _)| on) {
         return;
     }
     // Without an address of a cluster nothing is joined, and nothing opened.
-    let Some(cluster) = values.text("wsrep_cluster_address") else { return };
+    let Some(cluster) = values.text("wsrep_cluster_address").filter(is_certain) else { return };
     let options = Options(values.text("wsrep_provider_options"));
     let node = values.text("wsrep_node_address");
     let listen = options.last("gmcast.listen_addr").unwrap_or("");

@@ -66,13 +66,13 @@ impl Options {
             reading.trouble(&text.whole(), "everybody may write to it, so that the server ignores it");
         }
         // Each file begins without a group, and an included one does not change the includer's.
-        let mut group: Option<String> = None;
+        let (mut group, mut blocks): (Option<String>, _) = (None, template::Blocks::default());
         for (number, line) in text.lines() {
             let line = line.trim();
             if line.is_empty() || line.starts_with(['#', ';']) {
                 continue;
             }
-            if template::is_statement(reading, line, &text.place(number)) {
+            if blocks.is_statement(reading, line, &text.place(number)) {
                 continue;
             }
             if let Some(rest) = line.strip_prefix('[') {
@@ -82,7 +82,7 @@ impl Options {
             } else if let Some(directive) = line.strip_prefix('!') {
                 self.directive(reading, text, number, directive);
             } else if let Some(group) = &group {
-                self.setting(reading, group, line, text.place(number));
+                self.setting(reading, group, line, text.place(number), &blocks);
             } else {
                 let why = "an option before any [group]: the server does not start with it";
                 reading.trouble(&text.place(number), why);
@@ -90,12 +90,22 @@ impl Options {
         }
     }
 
-    fn setting(&mut self, reading: &mut Reading<'_>, group: &str, line: &str, at: Place) {
-        let setting = Setting::of(group, line, at);
+    fn setting(
+        &mut self,
+        reading: &mut Reading<'_>,
+        group: &str,
+        line: &str,
+        at: Place,
+        blocks: &template::Blocks,
+    ) {
+        let mut setting = Setting::of(group, line, at);
         let is_name = |c: char| c.is_ascii_alphanumeric() || "_.".contains(c);
         if !setting.key.chars().all(is_name) && super::is_servers(group) {
             let why = "not understood; expected NAME or NAME=VALUE: the server does not start with it";
             reading.trouble(&setting.place, why);
+        }
+        if blocks.value(setting.value()) != setting.value() {
+            setting.value = Some(blocks.value(setting.value()).to_owned());
         }
         self.settings.push(setting);
     }

@@ -42,12 +42,13 @@ impl Config {
     }
 
     fn file(&mut self, reading: &mut Reading<'_>, text: &Arc<Text>) {
+        let mut blocks = template::Blocks::default();
         for (number, line) in text.lines() {
             let line = line.trim();
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            if template::is_statement(reading, line, &text.place(number)) {
+            if blocks.is_statement(reading, line, &text.place(number)) {
                 continue;
             }
             let (name, rest) = line.split_at(line.find(|c: char| !is_name(c)).unwrap_or(line.len()));
@@ -65,7 +66,10 @@ impl Config {
                     self.include(reading, text, number, path, Absent::IsFine)
                 }
                 ("include_dir", Some(path)) => self.directory(reading, text, number, path),
-                _ => self.parameters.push(Parameter { name, value, place }),
+                _ => {
+                    let value = value.map(|value| blocks.value(&value).to_owned());
+                    self.parameters.push(Parameter { name, value, place });
+                }
             }
         }
     }

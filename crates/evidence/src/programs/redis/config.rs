@@ -30,6 +30,7 @@ impl Config {
     }
 
     fn file(&mut self, reading: &mut Reading<'_>, text: &Arc<Text>) {
+        let mut blocks = template::Blocks::default();
         for (number, line) in text.lines() {
             let line = line.trim();
             // Only a whole line can be a comment.
@@ -37,13 +38,16 @@ impl Config {
                 continue;
             }
             let place = text.place(number);
-            if template::is_statement(reading, line, &place) {
+            if blocks.is_statement(reading, line, &place) {
                 continue;
             }
             let Some(Directive { name, words, place }) = directive(reading, line, place) else { continue };
             match (name.as_str(), words.as_slice()) {
                 ("include", [path]) => self.include(reading, text, number, path),
-                _ => self.directives.push(Directive { name, words, place }),
+                _ => {
+                    let words = words.iter().map(|word| blocks.value(word).to_owned()).collect();
+                    self.directives.push(Directive { name, words, place });
+                }
             }
         }
     }
