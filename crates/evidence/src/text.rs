@@ -130,7 +130,8 @@ fn shown(line: &str) -> String {
     if secret.is_some() {
         return "(not shown: the line may hold a password)".to_owned();
     }
-    let mut short: String = line.chars().filter(|c| !c.is_control()).take(SHOWN_MAX).collect();
+    let spaced = line.chars().map(|c| if c == '\t' { ' ' } else { c });
+    let mut short: String = spaced.filter(|c| !c.is_control()).take(SHOWN_MAX).collect();
     if is_cut || line.chars().count() > SHOWN_MAX {
         short.push('…');
     }

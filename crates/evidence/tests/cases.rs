@@ -1,7 +1,7 @@
 //! Configuration files that we wrote from each program's documentation, and what the program would open.
 //! Folders from 901 on are files that are broken: trouble is said beside what was understood.
 //!
-//! `ROLEWALL_WRITE_CASES=1 cargo test -p rolewall-evidence --test cases` writes what is found to
+//! `ROLEWALL_BLESS=1 cargo test -p rolewall-evidence --test cases` writes what is found to
 //! `expected.txt`: to be read before it is believed.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
@@ -13,7 +13,7 @@ use support::{Case, cases, shown};
 
 #[test]
 fn every_case_is_read_as_its_program_would() {
-    let writes = std::env::var_os("ROLEWALL_WRITE_CASES").is_some();
+    let writes = std::env::var_os("ROLEWALL_BLESS").is_some();
     let mut wrong = Vec::new();
     for folder in cases() {
         let found = shown(&Case::of(&folder).read());

@@ -89,7 +89,7 @@ struct Instance {
 
 impl Instance {
     fn read(reading: &mut Reading<'_>, main: &Arc<Text>, is_named: bool) {
-        let root = root(main.directory());
+        let root = root(main);
         let mut instance = Instance {
             root: root.to_owned(),
             moved: is_named.then(|| root.to_owned()),
@@ -287,7 +287,9 @@ impl Instance {
     }
 }
 
-/// The server's root where the file does not say: the one that the binary was built with.
-fn root(directory: &str) -> &str {
-    if directory.ends_with("/conf") { parent(directory) } else { directory }
+/// The server's root where the file does not say: the one that the binary was built with. Upstream and RHEL
+/// have `ROOT/conf/httpd.conf`, Debian has `ROOT/apache2.conf`.
+fn root(main: &Text) -> &str {
+    let is_below = main.directory().ends_with("/conf") && !main.path().ends_with("/apache2.conf");
+    if is_below { parent(main.directory()) } else { main.directory() }
 }
