@@ -3,9 +3,9 @@
 
 use super::located;
 use crate::reading::{Absent, Reading};
-use crate::text::{Place, Text};
+use crate::text::{Place, Text, join};
 use roxmltree::Node;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Properties whose values name properties: as deep as this.
@@ -15,7 +15,11 @@ const LENGTH_MAX: usize = 4096;
 
 /// By name, the last of each, with the line that says it.
 #[derive(Debug, Default)]
-pub(super) struct Properties(BTreeMap<String, (String, Place)>);
+pub(super) struct Properties {
+    values: BTreeMap<String, (String, Place)>,
+    /// Files that were read, or are not there: each once.
+    files: BTreeSet<String>,
+}
 
 /// A value without placeholders, and the lines that its parts come from.
 pub(super) struct Resolved {
@@ -38,14 +42,14 @@ impl Properties {
             let path = path.trim();
             let line = text.line_at(node.range().start);
             let Some(path) = located(path).filter(|path| path.ends_with(".properties")) else { continue };
-            if let Some(file) = reading.include(text, line, &path, Absent::IsFine) {
-                self.read(&file);
-            }
+            let is_new = self.files.insert(join(text.directory(), &path));
+            let file = is_new.then(|| reading.include(text, line, &path, Absent::IsFine)).flatten();
+            file.iter().for_each(|file| self.read(file));
         }
         for prop in node.descendants().filter(|one| one.tag_name().name() == "prop") {
             let place = text.place(text.line_at(prop.range().start));
             if let (Some(key), Some(value)) = (prop.attribute("key"), prop.text()) {
-                self.0.insert(key.to_owned(), (value.trim().to_owned(), place));
+                self.values.insert(key.to_owned(), (value.trim().to_owned(), place));
             }
         }
     }
@@ -57,7 +61,7 @@ impl Properties {
             let Some(at) = line.find(['=', ':']).filter(|_| !line.starts_with(['#', '!'])) else { continue };
             let (name, value) = line.split_at(at);
             let value = value.get(1..).unwrap_or("").trim().to_owned();
-            self.0.insert(name.trim().to_owned(), (value, file.place(number)));
+            self.values.insert(name.trim().to_owned(), (value, file.place(number)));
         }
     }
 
@@ -85,7 +89,7 @@ impl Properties {
             let (name, tail) = after.split_once('}')?;
             let (name, default) = name.split_once(':').map_or((name, None), |(name, d)| (name, Some(d)));
             known.push_str(before);
-            match (self.0.get(name), default) {
+            match (self.values.get(name), default) {
                 (Some((value, place)), _) => {
                     known.push_str(value);
                     if !places.contains(place) {

@@ -17,15 +17,16 @@ use std::sync::Arc;
 pub(super) const PROGRAM: Program =
     Program { name: "ejabberd", aliases: &["ejabberd-server"], processes: &["beam.smp", "epmd"], read };
 
-const USUAL: [&str; 5] = [
+const USUAL: [&str; 6] = [
     "/etc/ejabberd/ejabberd.yml",
     "/opt/ejabberd/conf/ejabberd.yml",
+    "/home/ejabberd/conf/ejabberd.yml",
     "/usr/local/etc/ejabberd/ejabberd.yml",
     "/etc/ejabberd/ejabberd.cfg",
     "/usr/local/etc/ejabberd/ejabberd.cfg",
 ];
 /// Where the service runs, from which it sees relative paths.
-const RUNS_IN: [&str; 2] = ["/var/lib/ejabberd", "/opt/ejabberd"];
+const RUNS_IN: [&str; 3] = ["/var/lib/ejabberd", "/opt/ejabberd", "/home/ejabberd"];
 
 fn read(reading: &mut Reading<'_>, mains: &[&str]) {
     let (ctl, mains): (Vec<&str>, Vec<&str>) = mains.iter().partition(|path| path.ends_with("ctl.cfg"));

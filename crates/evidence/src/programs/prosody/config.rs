@@ -9,6 +9,9 @@ use std::sync::Arc;
 /// Where packages put it, and a main file elsewhere has its includes beside it.
 const USUAL: &str = "/etc/prosody/";
 
+/// Hosts and components of one server. Large ones have some hundreds.
+const HOSTS_MAX: usize = 2_000;
+
 /// An option's value, and the file that it stands in.
 #[derive(Debug, Clone)]
 pub(super) struct Said {
@@ -72,17 +75,21 @@ impl Config {
         }
     }
 
-    /// The host of that name, which may be declared twice.
-    fn host(&mut self, name: &str, place: Place) -> usize {
+    /// The host of that name, which may be declared twice; none where there are too many.
+    fn host(&mut self, name: &str, place: Place) -> Option<usize> {
+        if self.hosts.len() >= HOSTS_MAX {
+            return None;
+        }
         let known = self.hosts.iter().skip(1).position(|host| host.name == name);
-        known.map_or_else(
+        let at = known.map_or_else(
             || {
                 let host = Host { name: name.to_owned(), place: Some(place), ..Host::default() };
                 self.hosts.push(host);
                 self.hosts.len() - 1
             },
             |at| at + 1,
-        )
+        );
+        Some(at)
     }
 }
 
@@ -258,7 +265,12 @@ impl Statements<'_, '_> {
         if !self.is_sure() {
             reading.unresolved(format!("whether there is a host {name:?}"), &place);
         }
-        self.host = self.config.host(&name, place);
+        self.host = self.config.host(&name, place).unwrap_or_else(|| {
+            let what = format_args!("the rest was not read: more than {HOSTS_MAX} hosts");
+            reading.trouble(&self.text.whole(), what);
+            // What follows is of no host that is kept.
+            usize::MAX
+        });
         if is_component {
             let module = self.argument().unwrap_or_else(|| "component".to_owned());
             if let Some(host) = self.config.hosts.get_mut(self.host) {

@@ -10,6 +10,9 @@ use crate::{Address, Listener};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+/// Modules that a list has. All that there are, are some hundreds.
+const MODULES_MAX: usize = 2_000;
+
 pub(super) fn open(reading: &mut Reading<'_>, config: &Config, text: &Text) {
     let modules = modules(reading, config, text);
     for service in &SERVICES {
@@ -72,7 +75,11 @@ fn is_enabled(host: &Host) -> bool {
 fn names(reading: &mut Reading<'_>, said: Option<&Said>) -> BTreeMap<String, Place> {
     let Some(said) = said else { return BTreeMap::new() };
     let mut names = BTreeMap::new();
-    for value in values(&said.value) {
+    let listed = values(&said.value);
+    if listed.len() > MODULES_MAX {
+        reading.trouble(&said.at(), format_args!("the rest was not read: more than {MODULES_MAX} modules"));
+    }
+    for value in listed.into_iter().take(MODULES_MAX) {
         let place = said.place(value.line);
         match value.text() {
             Some(name) => drop(names.insert(name.to_owned(), place)),
