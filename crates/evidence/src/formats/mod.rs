@@ -3,7 +3,7 @@
 
 pub(crate) mod directives;
 pub mod erlang;
-pub mod lua;
+pub(crate) mod lua;
 pub mod shell;
 pub mod sipscript;
 pub(crate) mod template;

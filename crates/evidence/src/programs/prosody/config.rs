@@ -1,6 +1,7 @@
 //! The statements of Prosody's main file and of what it includes: options, hosts and components.
 
-use crate::formats::lua::{self, Cursor, Of, Part, Value, Word};
+use crate::formats::directives::Part;
+use crate::formats::lua::{self, Cursor, Of, Value, Word};
 use crate::reading::{Absent, Reading};
 use crate::text::{Place, Text, join};
 use std::collections::{BTreeMap, HashMap};
