@@ -42,6 +42,9 @@ fn ends(text: &str, close: &str) -> Option<usize> {
     line.find(close).map(|at| at + close.len())
 }
 
+/// Statements in one line. Real ones have one or two.
+const STATEMENTS_MAX: usize = 1_000;
+
 /// What opens a placeholder: Jinja's and its like, Ruby's, Perl's, Terraform's, the shell's, those of builds.
 const OPENERS: [&str; 9] = ["{{", "{%", "<%", "[%", "%{", "${", "$(", "@@", "{#"];
 
@@ -84,8 +87,8 @@ impl Blocks {
 
     fn take(&mut self, line: &str) {
         for open in ["{{", "{%", "<%", "[%", "%{"] {
-            for (_, inside) in line.match_indices(open).map(|(at, _)| line.split_at(at + open.len())) {
-                match opens(inside) {
+            for (at, _) in line.match_indices(open).take(STATEMENTS_MAX) {
+                match opens(line.get(at + open.len()..).unwrap_or("")) {
                     Some(true) => self.0 += 1,
                     Some(false) => self.0 = self.0.saturating_sub(1),
                     None => {}
@@ -97,6 +100,7 @@ impl Blocks {
 
 /// Whether a statement begins a block or ends one. Ruby's `do` stands at the end.
 fn opens(inside: &str) -> Option<bool> {
+    let inside = inside.get(..inside.floor_char_boundary(LENGTH_MAX)).unwrap_or("");
     let inside = inside.trim_start_matches(['-', '~', '+', '#', '/', ' ', '\t']);
     let end = inside.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(inside.len());
     let word = inside.get(..end).unwrap_or("").to_ascii_lowercase();

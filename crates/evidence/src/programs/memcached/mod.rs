@@ -17,6 +17,8 @@ pub(super) const PROGRAM: Program =
 /// Debian's with its further instances (`memcached_NAME.conf`), RHEL's and openSUSE's, Gentoo's and Alpine's.
 const USUAL: [&str; 3] = ["/etc/memcached*.conf", "/etc/sysconfig/memcached", "/etc/conf.d/memcached"];
 const PORT: u16 = 11211;
+/// Addresses of one server. Real ones have fewer than ten.
+const ADDRESSES_MAX: usize = 1_000;
 
 fn read(reading: &mut Reading<'_>, mains: &[&str]) {
     let usual: Vec<String> = match mains {
@@ -76,7 +78,7 @@ impl Server {
         if self.listen.is_empty() {
             return self.at(reading, &every(), None, text);
         }
-        for (word, place) in &self.listen {
+        for (word, place) in self.listen.iter().take(ADDRESSES_MAX) {
             self.one(reading, word, place, text);
         }
     }

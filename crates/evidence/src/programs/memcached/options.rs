@@ -107,8 +107,11 @@ fn bundle(given: &mut Vec<Given>, letters: &str, place: &Place) {
     let mut rest = letters.chars();
     while let Some(letter) = rest.next() {
         let has_value = !WITHOUT_VALUE.contains(letter);
-        let value = if has_value { rest.as_str().to_owned() } else { String::new() };
-        given.push(Given { option: format!("-{letter}"), value, place: place.clone() });
+        // Of those without a value only TLS's tells.
+        if has_value || letter == 'Z' {
+            let value = if has_value { rest.as_str().to_owned() } else { String::new() };
+            given.push(Given { option: format!("-{letter}"), value, place: place.clone() });
+        }
         if has_value {
             return;
         }
