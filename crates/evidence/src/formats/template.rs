@@ -26,6 +26,7 @@ pub(crate) fn begins(text: &str) -> bool {
 /// Whether a template at the beginning of a text stands for no value: a condition, a loop, code.
 pub(crate) fn is_code(text: &str) -> bool {
     text.starts_with("{%")
+        || text.strip_prefix("{{").is_some_and(|inside| opens(inside).is_some())
         || (text.starts_with("<%") && !text.starts_with("<%="))
         || text.starts_with("<?php ")
 }
@@ -85,7 +86,13 @@ impl Blocks {
         if self.0 == 0 || is_placeholder { value } else { CONDITIONAL }
     }
 
-    fn take(&mut self, line: &str) {
+    /// Whether what stands here may be left out.
+    pub(crate) fn is_open(&self) -> bool {
+        self.0 > 0
+    }
+
+    /// Counts the blocks that statements in a line begin and end.
+    pub(crate) fn take(&mut self, line: &str) {
         for open in ["{{", "{%", "<%", "[%", "%{"] {
             for (at, _) in line.match_indices(open).take(STATEMENTS_MAX) {
                 match opens(line.get(at + open.len()..).unwrap_or("")) {
@@ -101,7 +108,11 @@ impl Blocks {
 /// Whether a statement begins a block or ends one. Ruby's `do` stands at the end.
 fn opens(inside: &str) -> Option<bool> {
     let inside = inside.get(..inside.floor_char_boundary(LENGTH_MAX)).unwrap_or("");
-    let inside = inside.trim_start_matches(['-', '~', '+', '#', '/', ' ', '\t']);
+    let inside = inside.trim_start_matches(['-', '~', '+', '#', ' ', '\t']);
+    // Handlebars ends `{{#if …}}` with `{{/if}}`.
+    if inside.starts_with('/') {
+        return Some(false);
+    }
     let end = inside.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(inside.len());
     let word = inside.get(..end).unwrap_or("").to_ascii_lowercase();
     let statement = inside.split(['%', '}']).next().unwrap_or("");
@@ -166,6 +177,7 @@ mod tests {
             assert_eq!(depth(&[line]), 1, "{line}");
         }
         assert_eq!(depth(&["{%- if a %}", "{% else %}", "{%- endif -%}"]), 0);
+        assert_eq!(depth(&["{{#if a}}", "{{/if}}"]), 0);
         assert_eq!(depth(&["{% if a %}b{% endif %}", "{{ end }}", "{{ .value }}", "<%= @a if b %>"]), 0);
     }
 

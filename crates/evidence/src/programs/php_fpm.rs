@@ -135,6 +135,7 @@ impl Instance {
     }
 
     fn file(&mut self, reading: &mut Reading<'_>, text: &Arc<Text>) {
+        let mut blocks = template::Blocks::default();
         for (number, line) in text.lines() {
             let line = line.trim();
             let is_comment = template::comment(line).is_some_and(|length| length == line.len());
@@ -146,8 +147,10 @@ impl Instance {
             } else if template::begins(line) {
                 let place = text.place(number);
                 reading.unresolved(format!("what a template makes of {:?}", place.said()), &place);
+                blocks.take(line);
             } else if let Some((key, value)) = line.split_once('=') {
-                self.entry(reading, &key.trim().to_ascii_lowercase(), value_of(value), text, number);
+                let value = blocks.value(value_of(value));
+                self.entry(reading, &key.trim().to_ascii_lowercase(), value, text, number);
             } else if line.starts_with('[') {
                 reading.trouble(&text.place(number), "a section without \"]\"");
             }
@@ -225,7 +228,7 @@ impl Pool {
     /// `address:port`, a port, or a socket in the file system.
     fn socket(&self, reading: &mut Reading<'_>, value: &str, prefix: &str, place: &Place) {
         if value.contains(['$', '{', '<']) || value.contains("@@") {
-            return reading.unresolved(format!("the socket in \"listen = {value}\""), place);
+            return reading.unresolved(format!("the socket {value:?}"), place);
         }
         if address::port(value).is_some() {
             return self.listen(reading, Address::Every, value, place);

@@ -101,7 +101,7 @@ impl Instance {
 
     fn file(&mut self, reading: &mut Reading<'_>, text: &Arc<Text>) {
         let mut section = Section::Outside;
-        let mut blocks = Blocks::default();
+        let (mut blocks, mut template_blocks) = (Blocks::default(), template::Blocks::default());
         for (number, line) in text.lines() {
             let line = line.trim();
             if line.is_empty() || line.starts_with('#') {
@@ -110,6 +110,7 @@ impl Instance {
             if template::begins(line) {
                 let what = format!("what a template makes of {:?}", text.place(number).said());
                 reading.unresolved(what, &text.place(number));
+                template_blocks.take(line);
                 continue;
             }
             if line.starts_with('.') {
@@ -123,7 +124,8 @@ impl Instance {
                 continue;
             }
             let words = words(line, &self.environment);
-            let at = At { text, number, is_sure: blocks.now() == Some(true) };
+            let is_sure = blocks.now() == Some(true) && !template_blocks.is_open();
+            let at = At { text, number, is_sure };
             if let Some(begun) = self.begin(reading, &words, &at) {
                 section = begun;
             } else {

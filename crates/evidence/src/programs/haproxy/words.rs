@@ -3,8 +3,10 @@
 
 use std::collections::BTreeMap;
 
-/// Bytes of a line that are read: HAProxy's own bound is 2 KiB for each of 64 words.
-const LINE_MAX: usize = 64 << 10;
+/// Bytes of a line that are read: HAProxy's own bound is 2 KiB.
+const LINE_MAX: usize = 16 << 10;
+/// Bytes of a word that are kept, with what variables add to it.
+const WORD_MAX: usize = 4 << 10;
 /// A variable that is not known to be set or not.
 const UNKNOWN: char = '\u{fffd}';
 
@@ -15,7 +17,8 @@ pub(super) type Environment = BTreeMap<String, Option<String>>;
 pub(super) fn words(line: &str, environment: &Environment) -> Vec<String> {
     let (mut words, mut word, mut is_open) = (Vec::new(), String::new(), false);
     let mut quote = None;
-    let mut chars = line.char_indices().take_while(|(at, _)| *at < LINE_MAX).peekable();
+    let line = line.get(..line.floor_char_boundary(LINE_MAX)).unwrap_or(line);
+    let mut chars = line.char_indices().peekable();
     while let Some((at, c)) = chars.next() {
         match (c, quote) {
             ('\\', None | Some('"')) => {
@@ -60,7 +63,7 @@ pub(super) fn words(line: &str, environment: &Environment) -> Vec<String> {
                 is_open = true;
             }
         }
-        if word.len() > LINE_MAX {
+        if word.len() > WORD_MAX {
             break;
         }
     }

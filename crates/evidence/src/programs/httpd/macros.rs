@@ -44,6 +44,9 @@ impl Instance {
         pairs.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
         let from = at.used.unwrap_or(&place);
         for (number, line) in &used.body {
+            if self.work_left == 0 {
+                return;
+            }
             let line = substitute(line, &pairs);
             let at = Line { text: &used.text, number: *number, used: Some(from), depth: at.depth + 1 };
             self.take(reading, &line, &at);

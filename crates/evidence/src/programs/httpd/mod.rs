@@ -34,7 +34,7 @@ const USUAL: [&str; 7] = [
 ];
 /// The vendor's web server in its older form, which may run beside the system's.
 const VENDOR: &str = "/usr/local/httpsa/conf/httpd.conf";
-/// Bytes of macros' lines that are worked on, as often as they are used.
+/// Bytes of macros' lines that are worked on, as often as they are used, and of what variables add to lines.
 const WORK_MAX: usize = 8 << 20;
 /// What a line costs besides its bytes.
 const LINE_WORK: usize = 64;
@@ -83,6 +83,8 @@ struct Instance {
     /// A `<Macro>` whose end was not seen yet.
     open_macro: Option<(String, Macro)>,
     sections: Vec<(String, Section)>,
+    /// What is open of a template that the files may be.
+    blocks: template::Blocks,
     sockets: Sockets,
     work_left: usize,
 }
@@ -100,6 +102,7 @@ impl Instance {
             macros: BTreeMap::new(),
             open_macro: None,
             sections: Vec::new(),
+            blocks: template::Blocks::default(),
             sockets: Sockets::default(),
             work_left: WORK_MAX,
         };
@@ -155,10 +158,9 @@ impl Instance {
 
     fn take(&mut self, reading: &mut Reading<'_>, raw: &str, at: &Line<'_>) {
         let work = if at.used.is_some() { raw.len() + LINE_WORK } else { 0 };
-        let Some(left) = self.work_left.checked_sub(work) else {
-            return reading.trouble(&at.place(), "not read: macros make too much of these files");
-        };
-        self.work_left = left;
+        if !self.works(reading, work, at) {
+            return;
+        }
         if let Some((_, open)) = &mut self.open_macro {
             if !raw.to_ascii_lowercase().starts_with("</macro") {
                 return open.body.push((at.number, raw.to_owned()));
@@ -178,17 +180,31 @@ impl Instance {
             return;
         }
         let line = lines::expand(raw, &self.values);
+        if !self.works(reading, line.len().saturating_sub(raw.len()), at) {
+            return;
+        }
         match line.strip_prefix('<').filter(|_| raw.starts_with('<')) {
             Some(inner) => self.begin(reading, inner.strip_suffix('>').unwrap_or(inner), at),
             None => self.directive(reading, &line, raw, at),
         }
     }
 
-    fn template(&self, reading: &mut Reading<'_>, raw: &str, at: &Line<'_>) {
+    /// Takes from the work that macros and variables may make; whether there was that much left.
+    fn works(&mut self, reading: &mut Reading<'_>, work: usize, at: &Line<'_>) -> bool {
+        let left = self.work_left.checked_sub(work);
+        if left.is_none() {
+            reading.trouble(&at.place(), "not read: macros and variables make too much of these files");
+        }
+        self.work_left = left.unwrap_or(0);
+        left.is_some()
+    }
+
+    fn template(&mut self, reading: &mut Reading<'_>, raw: &str, at: &Line<'_>) {
         let is_comment = template::comment(raw).is_some_and(|length| length == raw.len());
         if !self.section().is_skipped && !is_comment {
             let place = at.place();
             reading.unresolved(format!("what a template makes of {:?}", place.said()), &place);
+            self.blocks.take(raw);
         }
     }
 
@@ -199,7 +215,7 @@ impl Instance {
         match name.to_ascii_lowercase().as_str() {
             "include" => self.include(reading, first, Absent::IsTrouble, at),
             "includeoptional" => self.include(reading, first, Absent::IsFine, at),
-            "serverroot" => self.root = join(&self.root, first),
+            "serverroot" if first.starts_with('/') => self.root = join("/", first),
             "define" => self.define(first, arguments.get(1), at),
             "undefine" => {
                 self.defined.remove(first);
@@ -236,8 +252,8 @@ impl Instance {
         if section.host.is_some() || section.is_other {
             return reading.trouble(&place, "Listen cannot stand within this section");
         }
-        if section.is_unsure {
-            return reading.unresolved(format!("whether {raw:?} stands: it depends on the version"), &place);
+        if section.is_unsure || self.blocks.is_open() {
+            return reading.unresolved(format!("whether {raw:?} stands: a condition around it"), &place);
         }
         let mut places = vec![place];
         places.extend(at.used.cloned());
@@ -249,7 +265,7 @@ impl Instance {
     /// A file, all files below a directory, or what a pattern matches; matched directories count as well.
     fn include(&mut self, reading: &mut Reading<'_>, path: &str, absent: Absent, at: &Line<'_>) {
         let place = at.place();
-        if path.contains("${") || path.contains("{{") {
+        if template::is_in(path) {
             return reading.unresolved(format!("the files of \"Include {path}\""), &place);
         }
         let path = self.path(reading, path);

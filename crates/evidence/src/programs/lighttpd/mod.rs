@@ -6,9 +6,9 @@ mod sockets;
 mod tokens;
 mod values;
 
-use super::Program;
 use super::beside;
 use super::vendor_web::{self, Part};
+use super::{Program, template};
 use crate::reading::{Absent, Reading};
 use crate::text::{Place, Text, join};
 use sockets::{Settings, Socket};
@@ -82,6 +82,8 @@ struct Instance {
     values: BTreeMap<String, Value>,
     server: Settings,
     sockets: Vec<Socket>,
+    /// What is open of a template that the files may be.
+    template: template::Blocks,
 }
 
 impl Instance {
@@ -89,7 +91,15 @@ impl Instance {
         let directory = main.directory().to_owned();
         let (moved, read, values) = (moved.map(str::to_owned), BTreeSet::new(), BTreeMap::new());
         let (server, sockets) = (Settings::default(), Vec::new());
-        let mut instance = Instance { directory, moved, read, values, server, sockets };
+        let mut instance = Instance {
+            directory,
+            moved,
+            read,
+            values,
+            server,
+            sockets,
+            template: template::Blocks::default(),
+        };
         instance.file(reading, main, Block::Server);
         sockets::open(reading, &instance.server, &instance.sockets, &main.whole());
         instance.read
@@ -133,6 +143,7 @@ impl Instance {
                 Token::Template(what) => {
                     let place = text.place(tokens.line);
                     reading.unresolved(format!("what a template makes of {what:?}"), &place);
+                    self.template.take(&what);
                 }
                 _ if tokens.line == wrong_line => {}
                 wrong => {
@@ -170,6 +181,10 @@ impl Instance {
             return Some(Block::Other);
         }
         match value {
+            Value::Text(word) if self.template.is_open() => {
+                let what = format!("whether the socket {word:?} is opened: a template's condition");
+                reading.unresolved(what, &place);
+            }
             Value::Text(word) if !word.contains("@@") && !word.contains("{{") && !word.contains('$') => {
                 self.sockets.push(Socket { word, place, settings: Settings::default() });
                 return Some(Block::Socket(self.sockets.len() - 1));
@@ -195,6 +210,9 @@ impl Instance {
         };
         tokens.next();
         let mut value = self.expression(tokens);
+        if self.template.is_open() && value != Value::List {
+            value = Value::Unknown("a template's condition".to_owned());
+        }
         if matches!(&value, Value::Unknown(what) if what == OPEN_LIST) {
             reading.trouble(&text.place(line), OPEN_LIST);
         }

@@ -5,9 +5,9 @@
 mod listen;
 mod tokens;
 
-use super::Program;
 use super::beside;
 use super::vendor_web::{self, Part};
+use super::{Program, template};
 use crate::reading::{Absent, Reading};
 use crate::text::{Place, Text, join};
 use listen::{Listen, Sockets};
@@ -129,6 +129,8 @@ struct Instance {
     /// The paths of what was read.
     read: BTreeSet<String>,
     servers: Vec<Server>,
+    /// What is open of a template that the files may be.
+    template: template::Blocks,
     /// `ssl on;` of a whole `http` or `mail`.
     ssl: Vec<(Kind, Place)>,
     is_fragment: bool,
@@ -139,7 +141,15 @@ impl Instance {
         let prefix = main.directory().to_owned();
         let moved = moved.map(str::to_owned);
         let (read, servers, ssl) = (BTreeSet::new(), Vec::new(), Vec::new());
-        let mut instance = Instance { prefix, moved, read, servers, ssl, is_fragment: false };
+        let mut instance = Instance {
+            prefix,
+            moved,
+            read,
+            servers,
+            ssl,
+            is_fragment: false,
+            template: template::Blocks::default(),
+        };
         instance.file(reading, main, Block::Main);
         let read = std::mem::take(&mut instance.read);
         instance.open(reading);
@@ -171,6 +181,7 @@ impl Instance {
                 }
                 Item::Template(line, what) => {
                     reading.unresolved(format!("what a template makes of {what:?}"), &text.place(line));
+                    self.template.take(&what);
                 }
                 Item::Broken(line, what) => {
                     wrong_line = line;
@@ -211,7 +222,9 @@ impl Instance {
 
     fn server(&mut self, kind: Kind, place: Place) -> Block {
         let listens = Vec::new();
-        self.servers.push(Server { kind, place, listens, is_silent: true, ssl: None, protocol: None });
+        // One that may be left out has no socket by default either.
+        let is_silent = !self.template.is_open();
+        self.servers.push(Server { kind, place, listens, is_silent, ssl: None, protocol: None });
         Block::Server(self.servers.len() - 1)
     }
 
@@ -235,6 +248,11 @@ impl Instance {
                     "listen" => {
                         let place = text.place(line);
                         server.is_silent = false;
+                        if self.template.is_open() {
+                            let what =
+                                format!("whether {:?} stands: a template's condition", words.join(" "));
+                            return reading.unresolved(what, &place);
+                        }
                         server.listens.extend(listen::parse(reading, server.kind, values, &place));
                     }
                     "ssl" => server.ssl = Some((value == "on").then(|| text.place(line))),
