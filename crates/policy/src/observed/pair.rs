@@ -99,8 +99,10 @@ pub(super) fn is_wide(endpoint: &Endpoint) -> bool {
 /// Whether this socket is one that the file speaks of, by program, port and address. A process that may not
 /// be seen is believed to be it.
 fn meets(file: &Endpoint, socket: &Endpoint) -> bool {
-    let is_its = socket.service.is_empty() || is_program(&file.service, &socket.service);
-    is_its && has_ports(file, socket) && overlaps(file.address, socket.address)
+    // The ports come first: of a host with thousands of sockets, they leave a few to look at.
+    has_ports(file, socket)
+        && overlaps(file.address, socket.address)
+        && (socket.service.is_empty() || is_program(&file.service, &socket.service))
 }
 
 /// Whether nothing of the socket is outside of what the file says.
