@@ -174,6 +174,14 @@ pub struct Service {
     pub origin: Origin,
 }
 
+impl Service {
+    /// Whether a port is one of those that the role itself names for it.
+    pub fn knows(&self, port: PortRange) -> bool {
+        let mut known = self.ports.iter().chain(&self.also);
+        known.any(|r| r.proto == port.proto && r.first <= port.first && port.last <= r.last)
+    }
+}
+
 /// A program, and a protocol that its configuration tells it to serve: `kamailio/sip`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Word {

@@ -25,7 +25,7 @@ pub use ports::Configured;
 pub use says::{By, Says, says};
 
 use crate::plan::{NODE, SSH};
-use crate::{Catalogue, PortRange, Proto, Role, RoleName, Service};
+use crate::{Catalogue, PortRange, Proto, RoleName, Service};
 use rolewall_evidence::{Endpoint, Found, Listening, Reach, Transport, sockets};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -133,10 +133,6 @@ impl Observed {
 
 pub(crate) fn service<'a>(catalogue: &'a Catalogue, (role, service): &Key) -> Option<&'a Service> {
     catalogue.roles.get(role)?.services.iter().find(|s| s.name == *service)
-}
-
-fn is_ssh(role: &Role, service: &Service) -> bool {
-    role.name.0 == NODE && service.name == SSH
 }
 
 impl PortRange {

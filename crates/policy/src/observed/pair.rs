@@ -1,7 +1,8 @@
 //! Endpoints of configuration files and the sockets that confirm them, in pairs.
 //! Not here: what either is evidence of for a node.
 
-use super::{Key, Observation, is_ssh};
+use super::{Key, Observation};
+use crate::plan::is_ssh;
 use crate::{Catalogue, PortRange, Proto, Role, Service};
 use rolewall_evidence::{Address, Endpoint, Evidence, Kind, programs};
 use std::net::IpAddr;
@@ -64,19 +65,14 @@ fn by_word(catalogue: &Catalogue, file: &Endpoint) -> Vec<Key> {
 /// is not either: a web server on a port that no role knows serves something else.
 fn by_process(catalogue: &Catalogue, socket: &Endpoint) -> Option<Key> {
     let port = PortRange::of(socket);
-    let is_at_home =
-        |role: &Role, s: &Service| has_port(s, port) || is_ssh(role, s) && port.proto == Proto::Tcp;
+    // A port of its own, not one of its media: those come and go with calls.
+    let has_port = |s: &Service| !s.media && s.knows(port);
+    let is_at_home = |role: &Role, s: &Service| has_port(s) || is_ssh(role, s) && port.proto == Proto::Tcp;
     let serves = |role: &Role, s: &Service| s.processes.contains(&socket.service) && is_at_home(role, s);
     let mut services = catalogue.services();
     services
         .find(|(role, service)| serves(role, service))
         .map(|(role, service)| (role.name.clone(), service.name.clone()))
-}
-
-/// A port of its own, not one of its media: those come and go with calls.
-fn has_port(service: &Service, port: PortRange) -> bool {
-    let mut known = service.ports.iter().chain(&service.also);
-    !service.media && known.any(|r| r.proto == port.proto && r.first <= port.first && port.last <= r.last)
 }
 
 /// Whether an endpoint, of a file or of a socket, is this process's.

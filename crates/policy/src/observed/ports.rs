@@ -45,7 +45,7 @@ pub(super) fn configured(
 }
 
 fn chosen(service: &Service, observations: &[&Observation]) -> Configured {
-    let is_known = |o: &&Observation| service.media || knows(service, PortRange::of(&o.endpoint));
+    let is_known = |o: &&Observation| service.media || service.knows(PortRange::of(&o.endpoint));
     let (known, unknown): (Vec<&Observation>, Vec<&Observation>) =
         observations.iter().partition(|observation| is_known(observation));
     let (counting, besides) = if known.is_empty() { (unknown, known) } else { (known, unknown) };
@@ -74,12 +74,6 @@ fn add(ports: &mut Vec<PortRange>, range: PortRange) {
     if !ports.contains(&range) {
         ports.push(range);
     }
-}
-
-/// A port that the role itself names. One of a wide range of clients or media is not.
-fn knows(service: &Service, port: PortRange) -> bool {
-    let mut known = service.ports.iter().chain(&service.also);
-    known.any(|r| r.proto == port.proto && r.first <= port.first && port.last <= r.last)
 }
 
 /// What files that name servers of the cluster say of their ports. A line for a service that is elsewhere

@@ -2,7 +2,7 @@
 //! Not here: how a permit becomes rules.
 
 use super::media::Protected;
-use super::{DropLog, EVERY_NODE, Me, NODE, NamedLimit, Permit, Plan, SSH, Warning, Why, Zone};
+use super::{DropLog, EVERY_NODE, Me, NODE, NamedLimit, Permit, Plan, SSH, Warning, Why, Zone, is_ssh};
 use crate::catalogue::{Origin, PublicReach};
 use crate::observed::{self, Key};
 use crate::{
@@ -363,10 +363,6 @@ impl<'a> Others<'a> {
     fn with(&self, role: &RoleName) -> impl Iterator<Item = &'a Node> {
         self.by_role.get(role).into_iter().flatten().copied()
     }
-}
-
-fn is_ssh(role: &Role, service: &Service) -> bool {
-    role.name.0 == NODE && service.name == SSH
 }
 
 /// `sql.tcp3307.ip`; where that is long, by its number: Linux takes 255 bytes for a set's name.

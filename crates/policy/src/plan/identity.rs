@@ -3,7 +3,7 @@
 
 use crate::inventory::{Inventory, Node, NodeName};
 use crate::observed::{Configured, Key, Observed};
-use crate::plan::{NODE, SSH};
+use crate::plan::{NODE, is_ssh};
 use crate::{PortRange, Role, RoleName, Service, Settings};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -76,7 +76,7 @@ impl Me {
     /// [`crate::observed`]. The inventory's replace those of the role's first service, the one that the role
     /// is named for.
     pub fn ports_of(&self, role: &Role, position: usize, service: &Service) -> Vec<PortRange> {
-        if role.name.0 == NODE && service.name == SSH && !self.ssh.is_empty() {
+        if is_ssh(role, service) && !self.ssh.is_empty() {
             return self.ssh.clone();
         }
         let key = (role.name.clone(), service.name.clone());

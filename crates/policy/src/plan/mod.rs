@@ -9,7 +9,7 @@ pub use derive::{Inputs, derive};
 pub use identity::{HostNames, IdentityError, Me, identify};
 
 use crate::settings::Forward;
-use crate::{Limit, Mode, Network, Place, PortRange, RoleName};
+use crate::{Limit, Mode, Network, Place, PortRange, Role, RoleName, Service};
 use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -120,6 +120,11 @@ pub enum Zone {
 pub(crate) const NODE: &str = "node";
 /// The service of that role by which the operator gets in.
 pub(crate) const SSH: &str = "ssh";
+
+/// Whether a service of a role is the operator's way in.
+pub(crate) fn is_ssh(role: &Role, service: &Service) -> bool {
+    role.name.0 == NODE && service.name == SSH
+}
 
 /// The label of the zone of all nodes.
 pub const EVERY_NODE: &str = "nodes";
