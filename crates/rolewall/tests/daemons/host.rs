@@ -46,7 +46,9 @@ impl Daemon<'_> {
         let deadline = Instant::now() + START_WITHIN;
         let mut before = None;
         loop {
-            let (read, opened) = (self.read(host), listening(host));
+            let read = self.read(host);
+            let mut opened = listening(host);
+            opened.retain(|socket| read.contains(socket) || !is_a_clients(socket));
             if read == opened && before.as_ref() == Some(&opened) {
                 return;
             }
@@ -118,6 +120,13 @@ pub(crate) fn sh(host: &Host, script: &str) {
 fn detect(host: &Host) -> Value {
     let finished = host.command(ROLEWALL).args(["detect", "--json"]).timeout(PATIENCE).run().unwrap();
     serde_json::from_slice(&finished.stdout).unwrap_or_else(|e| panic!("{e}: {}", finished.stderr()))
+}
+
+/// Whether it may be a client's that has sent nothing yet, as Erlang's resolver and its log to syslog have one:
+/// UDP on a port of Linux's choice (its ephemeral range begins at 32768). No file tells of it.
+fn is_a_clients((proto, _, port): &(String, String, String)) -> bool {
+    const EPHEMERAL_FIRST: u16 = 32_768;
+    proto == "udp" && port.parse().is_ok_and(|port: u16| port >= EPHEMERAL_FIRST)
 }
 
 /// What Linux says, by another program than ours.
