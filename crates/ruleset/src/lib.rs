@@ -12,6 +12,7 @@ pub mod generation;
 pub mod judge;
 pub mod program;
 pub mod set;
+pub mod space;
 pub mod table;
 pub mod text;
 pub mod transaction;

@@ -1,0 +1,100 @@
+//! All flows at once, held against each flow by itself: what the two readings of a ruleset say is the same.
+//! Not here: whether Linux says so too.
+//!
+//! `ROLEWALL_SPACE_RULESETS=20000 ROLEWALL_SPACE_FLOWS=500 cargo test --release -p rolewall-ruleset --test space`
+//! judges ten million flows; a failure prints the seed, and `ROLEWALL_SPACE_SEED` runs it again.
+#![allow(clippy::unwrap_used)]
+
+mod any;
+#[path = "../common/mod.rs"]
+mod common;
+
+use any::Dice;
+use rolewall_ruleset::flow::{Direction, L4};
+use rolewall_ruleset::judge::{Environment, Judge, Judged};
+use rolewall_ruleset::space::{Fates, Question, Shape, Source, Study, study};
+use rolewall_ruleset::*;
+
+const DIRECTIONS: [Direction; 3] = [Direction::In, Direction::Out, Direction::Forward];
+
+fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |text| text.parse().unwrap())
+}
+
+fn studies(ruleset: &Ruleset, environment: &Environment) -> Vec<Study> {
+    let mut studies = Vec::new();
+    let sources = &[Source::Ruleset(ruleset)];
+    let question = Question { sources, regions: &[], environment, directions: &DIRECTIONS };
+    study(question, |study| studies.push(study)).unwrap();
+    studies
+}
+
+#[test]
+fn all_flows_at_once_fare_as_each_by_itself() {
+    let first = number("ROLEWALL_SPACE_SEED", 1);
+    let (mut same, mut doubts, mut coarser) = (0u64, 0u64, 0u64);
+    for seed in first..first + number("ROLEWALL_SPACE_RULESETS", 400) {
+        let mut dice = Dice(seed);
+        let (ruleset, environment) = (any::ruleset(&mut dice), any::environment(&mut dice));
+        let studies = studies(&ruleset, &environment);
+        let judge = Judge::new(&ruleset).with(environment);
+        for _ in 0..number("ROLEWALL_SPACE_FLOWS", 300) {
+            let flow = any::flow(&mut dice);
+            let judged = judge.verdict(&flow);
+            let of_shape = studies.iter().find(|study| study.shape == Shape::of(&flow)).unwrap();
+            let found = of_shape.judged(0, &flow);
+            doubts += u64::from(judged == Judged::May);
+            same += 1;
+            if found == Judged::May && is_coarser(&ruleset, &flow) {
+                coarser += u64::from(judged != Judged::May);
+                continue;
+            }
+            assert_eq!(
+                found,
+                judged,
+                "seed {seed}: {flow:?}\n{}\n{:#?}",
+                text::ruleset(&ruleset),
+                judge.flow(&flow).path.iter().map(|step| (step.chain, step.text())).collect::<Vec<_>>()
+            );
+        }
+    }
+    eprintln!("{same} flows judged alike, {doubts} of them in doubt; {coarser} in doubt only all at once");
+    assert!(doubts * 2 < same && coarser * 20 < same);
+}
+
+/// Where one flow tells more than all at once: how long its packet is, which an unknown protocol's header could
+/// be read beyond; and which element a rule has just added.
+fn is_coarser(ruleset: &Ruleset, flow: &Flow) -> bool {
+    let rules = ruleset.tables.iter().flat_map(|table| &table.chains).flat_map(|chain| &chain.rules);
+    let adds = rules.flat_map(|rule| &rule.exprs).any(|expr| matches!(expr, Expr::Dynset { .. }));
+    adds || matches!(flow.l4, L4::Other(_))
+}
+
+#[test]
+fn a_witness_is_in_the_space_that_it_stands_for() {
+    for seed in 1..60 {
+        let mut dice = Dice(seed);
+        let (ruleset, environment) = (any::ruleset(&mut dice), any::environment(&mut dice));
+        let judge = Judge::new(&ruleset).with(environment.clone());
+        for mut study in studies(&ruleset, &environment) {
+            let surely = study.surely(0);
+            let Fates { accept, drop, reject } = study.fates[0];
+            let elsewhere = study.or(accept, reject);
+            let dropped = study.without(drop, elsewhere);
+            for (space, wanted) in [(surely, Judged::Accept), (dropped, Judged::Drop)] {
+                let Some(flow) = study.witness(space) else {
+                    assert!(space.is_empty());
+                    continue;
+                };
+                assert_eq!(Shape::of(&flow), study.shape);
+                assert!(study.contains(space, &flow), "seed {seed}: {flow:?}");
+                assert_eq!(
+                    judge.verdict(&flow),
+                    wanted,
+                    "seed {seed}: {flow:?}\n{}",
+                    text::ruleset(&ruleset)
+                );
+            }
+        }
+    }
+}
