@@ -4,7 +4,7 @@
 //! Each variant carries exactly what Linux keeps of it, so that what is encoded decodes to the same value.
 //! A kernel header is named where a number is its own: `include/uapi/linux/netfilter/nf_tables.h`.
 
-use crate::{SetRef, Value};
+use crate::{Family, SetRef, Value, xt};
 
 /// A data register, counted in 32-bit slots from 0 to 15: slot 0 is `reg 1` of nft's debug output,
 /// slot 4 `reg 2`, slot 1 `reg 9`. The verdict register is implied where it is meant.
@@ -162,6 +162,43 @@ pub enum DynsetOp {
     Add,
     Update,
     Delete,
+}
+
+/// Which end of a packet `nat` translates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs)]
+pub enum NatKind {
+    Source,
+    Destination,
+}
+
+/// How ports and addresses are chosen out of those that `nat` may use.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs)]
+pub struct NatFlags {
+    pub random: bool,
+    pub fully_random: bool,
+    pub persistent: bool,
+    /// The network part is replaced, the host part stays.
+    pub netmap: bool,
+}
+
+/// What a named object is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs)]
+pub enum ObjectKind {
+    Counter,
+    Quota,
+    CtHelper,
+    Limit,
+    ConnLimit,
+    Tunnel,
+    CtTimeout,
+    Secmark,
+    CtExpectation,
+    Synproxy,
+    /// Any other, by Linux's number.
+    Other(u32),
 }
 
 /// One instruction.
@@ -333,6 +370,75 @@ pub enum Expr {
     },
     /// Do not track this packet.
     Notrack,
+    /// Translate an address, a port, or both, and accept. First and last of each are in registers.
+    Nat {
+        /// Which end.
+        kind: NatKind,
+        /// `Ip` or `Ip6`: which packets, by what the registers hold.
+        family: Family,
+        /// First and last address; none: as it was.
+        addresses: Option<(Reg, Reg)>,
+        /// First and last port; none: as it was, if it can be.
+        ports: Option<(Reg, Reg)>,
+        /// How it is chosen.
+        flags: NatFlags,
+    },
+    /// Translate the source to the address of the interface that the packet leaves by, and accept.
+    Masquerade {
+        /// First and last port.
+        ports: Option<(Reg, Reg)>,
+        /// How it is chosen.
+        flags: NatFlags,
+    },
+    /// Translate the destination to this host, and accept.
+    Redirect {
+        /// First and last port.
+        ports: Option<(Reg, Reg)>,
+        /// How it is chosen.
+        flags: NatFlags,
+    },
+    /// Give the packet to a socket of this host, if there is one; else the rule ends without a match.
+    Tproxy {
+        /// Both families where none is given.
+        family: Option<Family>,
+        /// The socket's address.
+        address: Option<Reg>,
+        /// The socket's port.
+        port: Option<Reg>,
+    },
+    /// Set what conntrack holds (mark, zone, labels, ...) from a register.
+    CtSet {
+        /// What.
+        key: CtKey,
+        /// Which half, where the key has one.
+        dir: Option<CtDirection>,
+        /// Where from.
+        sreg: Reg,
+    },
+    /// Write bytes of the packet.
+    PayloadSet {
+        /// Counted from.
+        base: PayloadBase,
+        /// In bytes.
+        offset: u32,
+        /// In bytes.
+        len: u32,
+        /// Where from.
+        sreg: Reg,
+        /// Linux's number of the checksum that is mended, where it stands, and its flags.
+        checksum: (u32, u32, u32),
+    },
+    /// Use a named object of the table.
+    Object {
+        /// What it is.
+        kind: ObjectKind,
+        /// Its name.
+        name: String,
+    },
+    /// A match of iptables.
+    XtMatch(Box<xt::Match>),
+    /// A target of iptables.
+    XtTarget(Box<xt::Target>),
     /// Something that Linux holds and this crate does not model: kept whole so that it is seen, never
     /// interpreted. Its effect is unknown.
     Foreign {

@@ -17,6 +17,7 @@ pub mod table;
 pub mod text;
 pub mod transaction;
 mod value;
+pub mod xt;
 
 pub use expr::{Expr, Reg, Verdict};
 pub use flow::Flow;

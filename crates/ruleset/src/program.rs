@@ -2,8 +2,8 @@
 //! Not here: the words that nft lists rules in ([`crate::text`]).
 
 use crate::expr::{
-    CmpOp, CtDirection, CtKey, DynsetOp, FibFlags, FibResult, LimitKind, LookupTo, MetaKey, PayloadBase,
-    Reject,
+    CmpOp, CtDirection, CtKey, DynsetOp, FibFlags, FibResult, LimitKind, LookupTo, MetaKey, NatFlags,
+    NatKind, ObjectKind, PayloadBase, Reject,
 };
 use crate::{Expr, Reg, Rule, SetRef, Value, Verdict};
 use std::fmt::{self, Display, Formatter};
@@ -60,6 +60,20 @@ fn instruction(expr: &Expr, f: &mut Formatter<'_>) -> fmt::Result {
             write!(f, "byteorder {dreg} = {name}({sreg}, {size}, {len})")
         }
         Expr::Notrack => f.write_str("notrack"),
+        Expr::Nat { .. } | Expr::Masquerade { .. } | Expr::Redirect { .. } | Expr::Tproxy { .. } => {
+            translation(expr, f)
+        }
+        Expr::CtSet { key, dir, sreg } => {
+            write!(f, "ct set {} with {sreg}{}", ct_key(*key), ct_direction(*dir))
+        }
+        Expr::PayloadSet { base, offset, len, sreg, checksum: (kind, place, flags) } => write!(
+            f,
+            "payload write {sreg} => {len}b @ {} header + {offset} csum_type {kind} csum_off {place} csum_flags {flags:#x}",
+            payload_base(*base)
+        ),
+        Expr::Object { kind, name } => write!(f, "objref type {} name {name}", object_kind(*kind)),
+        Expr::XtMatch(asked) => write!(f, "match name {} rev {}", asked.name, asked.revision),
+        Expr::XtTarget(done) => write!(f, "target name {} rev {}", done.name, done.revision),
         Expr::Foreign { name, data } => write!(f, "{name} of {} bytes", data.len()),
     }
 }
@@ -179,6 +193,61 @@ fn dynset(expr: &Expr, f: &mut Formatter<'_>) -> fmt::Result {
     }
     exprs.iter().try_for_each(|expr| write!(f, " expr {expr}"))?;
     f.write_str(if *invert { " 0x1" } else { "" })
+}
+
+/// `nat dnat ip addr_min reg 1 proto_min reg 2`.
+fn translation(expr: &Expr, f: &mut Formatter<'_>) -> fmt::Result {
+    let (ports, flags) = match expr {
+        Expr::Nat { kind, family, addresses, ports, flags } => {
+            let kind = if *kind == NatKind::Source { "snat" } else { "dnat" };
+            write!(f, "nat {kind} {family}")?;
+            registers("addr", *addresses, f)?;
+            (ports, flags)
+        }
+        Expr::Masquerade { ports, flags } => {
+            f.write_str("masq")?;
+            (ports, flags)
+        }
+        Expr::Redirect { ports, flags } => {
+            f.write_str("redir")?;
+            (ports, flags)
+        }
+        Expr::Tproxy { family, address, port } => {
+            f.write_str("tproxy")?;
+            family.iter().try_for_each(|family| write!(f, " {family}"))?;
+            address.iter().try_for_each(|reg| write!(f, " addr {reg}"))?;
+            return port.iter().try_for_each(|reg| write!(f, " port {reg}"));
+        }
+        _ => return Ok(()),
+    };
+    registers("proto", *ports, f)?;
+    let NatFlags { random, fully_random, persistent, netmap } = *flags;
+    let words =
+        [(random, "random"), (fully_random, "fully-random"), (persistent, "persistent"), (netmap, "netmap")];
+    words.iter().filter(|(set, _)| *set).try_for_each(|(_, word)| write!(f, " {word}"))
+}
+
+fn registers(of: &str, both: Option<(Reg, Reg)>, f: &mut Formatter<'_>) -> fmt::Result {
+    let Some((first, last)) = both else { return Ok(()) };
+    write!(f, " {of}_min {first}")?;
+    if first == last { Ok(()) } else { write!(f, " {of}_max {last}") }
+}
+
+/// `NFT_OBJECT_*`.
+fn object_kind(kind: ObjectKind) -> u32 {
+    match kind {
+        ObjectKind::Counter => 1,
+        ObjectKind::Quota => 2,
+        ObjectKind::CtHelper => 3,
+        ObjectKind::Limit => 4,
+        ObjectKind::ConnLimit => 5,
+        ObjectKind::Tunnel => 6,
+        ObjectKind::CtTimeout => 7,
+        ObjectKind::Secmark => 8,
+        ObjectKind::CtExpectation => 9,
+        ObjectKind::Synproxy => 10,
+        ObjectKind::Other(number) => number,
+    }
 }
 
 fn cmp_op(op: CmpOp) -> &'static str {

@@ -1,11 +1,16 @@
 //! Values of `rolewall-ruleset` that are one number in nf_tables: families, keys, operators, registers.
 //! Not here: attributes, and anything of more than one number.
 
-use rolewall_ruleset::expr::{CmpOp, CtKey, DynsetOp, FibFlags, FibResult, MetaKey, PayloadBase};
+use rolewall_ruleset::expr::{
+    CmpOp, CtKey, DynsetOp, FibFlags, FibResult, MetaKey, NatFlags, ObjectKind, PayloadBase,
+};
 use rolewall_ruleset::table::{ChainKind, Hook};
 use rolewall_ruleset::{Family, Reg, TableFlags};
 
-use super::wire::{expr::fib, table};
+use super::wire::{
+    expr::{fib, nat},
+    table,
+};
 
 /// Pairs of a value and its number; both ways are the same table.
 type Codes<T, const N: usize> = [(T, u32); N];
@@ -254,6 +259,51 @@ pub(crate) fn fib_flags(code: u32) -> Option<FibFlags> {
         present: code & fib::F_PRESENT != 0,
     };
     (fib_flags_code(flags) == code).then_some(flags)
+}
+
+/// `NF_NAT_RANGE_*`, without those that follow from the registers.
+pub(crate) fn nat_flags_code(flags: NatFlags) -> u32 {
+    let NatFlags { random, fully_random, persistent, netmap } = flags;
+    flag(random, nat::F_RANDOM)
+        | flag(fully_random, nat::F_FULLY_RANDOM)
+        | flag(persistent, nat::F_PERSISTENT)
+        | flag(netmap, nat::F_NETMAP)
+}
+
+/// None where a flag is set that has no name here.
+pub(crate) fn nat_flags(code: u32) -> Option<NatFlags> {
+    let flags = NatFlags {
+        random: code & nat::F_RANDOM != 0,
+        fully_random: code & nat::F_FULLY_RANDOM != 0,
+        persistent: code & nat::F_PERSISTENT != 0,
+        netmap: code & nat::F_NETMAP != 0,
+    };
+    (nat_flags_code(flags) == code & !(nat::F_MAP_IPS | nat::F_PROTO_SPECIFIED)).then_some(flags)
+}
+
+/// `NFT_OBJECT_*`.
+const OBJECT_KINDS: Codes<ObjectKind, 10> = [
+    (ObjectKind::Counter, 1),
+    (ObjectKind::Quota, 2),
+    (ObjectKind::CtHelper, 3),
+    (ObjectKind::Limit, 4),
+    (ObjectKind::ConnLimit, 5),
+    (ObjectKind::Tunnel, 6),
+    (ObjectKind::CtTimeout, 7),
+    (ObjectKind::Secmark, 8),
+    (ObjectKind::CtExpectation, 9),
+    (ObjectKind::Synproxy, 10),
+];
+
+pub(crate) fn object_kind_code(kind: ObjectKind) -> u32 {
+    match kind {
+        ObjectKind::Other(code) => code,
+        named => code_of(&OBJECT_KINDS, named).unwrap_or(u32::MAX),
+    }
+}
+
+pub(crate) fn object_kind(code: u32) -> ObjectKind {
+    value_of(&OBJECT_KINDS, code).unwrap_or(ObjectKind::Other(code))
 }
 
 #[cfg(test)]

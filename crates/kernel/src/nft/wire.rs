@@ -157,11 +157,16 @@ pub(crate) mod expr {
         pub(crate) const BASE: u16 = 2;
         pub(crate) const OFFSET: u16 = 3;
         pub(crate) const LEN: u16 = 4;
+        pub(crate) const SREG: u16 = 5;
+        pub(crate) const CSUM_TYPE: u16 = 6;
+        pub(crate) const CSUM_OFFSET: u16 = 7;
+        pub(crate) const CSUM_FLAGS: u16 = 8;
     }
     pub(crate) mod ct {
         pub(crate) const DREG: u16 = 1;
         pub(crate) const KEY: u16 = 2;
         pub(crate) const DIRECTION: u16 = 3;
+        pub(crate) const SREG: u16 = 4;
     }
     pub(crate) mod fib {
         pub(crate) const DREG: u16 = 1;
@@ -263,5 +268,50 @@ pub(crate) mod expr {
 
         pub(crate) const NTOH: u32 = 0;
         pub(crate) const HTON: u32 = 1;
+    }
+    pub(crate) mod nat {
+        pub(crate) const TYPE: u16 = 1;
+        pub(crate) const FAMILY: u16 = 2;
+        pub(crate) const REG_ADDR_MIN: u16 = 3;
+        pub(crate) const REG_ADDR_MAX: u16 = 4;
+        pub(crate) const REG_PROTO_MIN: u16 = 5;
+        pub(crate) const REG_PROTO_MAX: u16 = 6;
+        pub(crate) const FLAGS: u16 = 7;
+
+        pub(crate) const SNAT: u32 = 0;
+        pub(crate) const DNAT: u32 = 1;
+
+        /// `NF_NAT_RANGE_*`: the first two follow from the registers.
+        pub(crate) const F_MAP_IPS: u32 = 1;
+        pub(crate) const F_PROTO_SPECIFIED: u32 = 2;
+        pub(crate) const F_RANDOM: u32 = 4;
+        pub(crate) const F_PERSISTENT: u32 = 8;
+        pub(crate) const F_FULLY_RANDOM: u32 = 16;
+        pub(crate) const F_NETMAP: u32 = 64;
+    }
+    pub(crate) mod masq {
+        pub(crate) const FLAGS: u16 = 1;
+        pub(crate) const REG_PROTO_MIN: u16 = 2;
+        pub(crate) const REG_PROTO_MAX: u16 = 3;
+    }
+    pub(crate) mod redir {
+        pub(crate) const REG_PROTO_MIN: u16 = 1;
+        pub(crate) const REG_PROTO_MAX: u16 = 2;
+        pub(crate) const FLAGS: u16 = 3;
+    }
+    pub(crate) mod tproxy {
+        pub(crate) const FAMILY: u16 = 1;
+        pub(crate) const REG_ADDR: u16 = 2;
+        pub(crate) const REG_PORT: u16 = 3;
+    }
+    pub(crate) mod objref {
+        pub(crate) const IMM_TYPE: u16 = 1;
+        pub(crate) const IMM_NAME: u16 = 2;
+    }
+    /// `NFTA_MATCH_*` and `NFTA_TARGET_*` of `nf_tables_compat.h`.
+    pub(crate) mod xt {
+        pub(crate) const NAME: u16 = 1;
+        pub(crate) const REV: u16 = 2;
+        pub(crate) const INFO: u16 = 3;
     }
 }

@@ -89,6 +89,11 @@ impl<'r> Machine<'_, 'r, '_> {
             Expr::Reject(_) => Ok(Effect::Refuse),
             Expr::Dynset { .. } => self.change_set(way, expr),
             Expr::Counter { .. } | Expr::Log { .. } | Expr::Notrack | Expr::MetaSet { .. } => Ok(Effect::Go),
+            Expr::Nat { .. } | Expr::Masquerade { .. } | Expr::Redirect { .. } => foreign(way, "nat"),
+            Expr::CtSet { .. } => Ok(Effect::Go),
+            Expr::PayloadSet { .. } => foreign(way, "payload"),
+            Expr::XtMatch(_) => foreign(way, "match"),
+            Expr::Tproxy { .. } | Expr::Object { .. } | Expr::XtTarget(_) => foreign(way, "target"),
             Expr::Foreign { name, .. } => foreign(way, name),
         }
     }

@@ -4,9 +4,11 @@
 //! An expression is decoded only if everything about it is understood: one attribute, flag or value too
 //! many and it becomes [`Expr::Foreign`] with its bytes, so that nothing is dropped unseen.
 
-use super::Resolve;
+use super::{Resolve, nat, xt};
 use crate::netlink::{Attributes, Fields};
-use crate::nft::codes::{cmp_op, ct_key, dynset_op, fib_flags, fib_result, meta_key, payload_base, register};
+use crate::nft::codes::{
+    cmp_op, ct_key, dynset_op, fib_flags, fib_result, meta_key, object_kind, payload_base, register,
+};
 use crate::nft::wire::{LIST_ELEM, data, expr};
 use rolewall_ruleset::expr::{CmpOp, CtDirection, LimitKind, LookupTo, Reject};
 use rolewall_ruleset::{Expr, Reg, SetRef, Value, Verdict};
@@ -64,12 +66,19 @@ fn interpret(name: &str, bytes: &[u8], resolve: &mut Resolve<'_>, depth: u8) -> 
         "reject" => reject(&Fields::only(bytes)?),
         "dynset" => dynset(&Fields::only(bytes)?, depth),
         "byteorder" => byteorder(&Fields::only(bytes)?),
+        "nat" => nat::nat(&Fields::only(bytes)?),
+        "masq" => nat::masquerade(&Fields::only(bytes)?),
+        "redir" => nat::redirect(&Fields::only(bytes)?),
+        "tproxy" => nat::tproxy(&Fields::only(bytes)?),
+        "objref" => object(&Fields::only(bytes)?),
+        "match" => xt_match(&Fields::only(bytes)?),
+        "target" => xt_target(&Fields::only(bytes)?),
         "notrack" => bytes.is_empty().then_some(Expr::Notrack),
         _ => None,
     }
 }
 
-fn reg<const N: usize>(f: &Fields<'_, N>, kind: u16) -> Option<Reg> {
+pub(super) fn reg<const N: usize>(f: &Fields<'_, N>, kind: u16) -> Option<Reg> {
     register(f.be32(kind)?)
 }
 
@@ -102,7 +111,10 @@ fn meta(f: &Fields<'_, 4>) -> Option<Expr> {
     }
 }
 
-fn payload(f: &Fields<'_, 5>) -> Option<Expr> {
+fn payload(f: &Fields<'_, 9>) -> Option<Expr> {
+    if f.has(expr::payload::SREG) {
+        return payload_set(f);
+    }
     Some(Expr::Payload {
         base: payload_base(f.be32(expr::payload::BASE)?)?,
         offset: f.be32(expr::payload::OFFSET)?,
@@ -111,14 +123,32 @@ fn payload(f: &Fields<'_, 5>) -> Option<Expr> {
     })
 }
 
-fn ct(f: &Fields<'_, 4>) -> Option<Expr> {
+fn payload_set(f: &Fields<'_, 9>) -> Option<Expr> {
+    use expr::payload::{BASE, CSUM_FLAGS, CSUM_OFFSET, CSUM_TYPE, DREG, LEN, OFFSET, SREG};
+    (!f.has(DREG)).then_some(())?;
+    let number = |kind: u16| f.be32(kind).unwrap_or(0);
+    Some(Expr::PayloadSet {
+        base: payload_base(f.be32(BASE)?)?,
+        offset: f.be32(OFFSET)?,
+        len: f.be32(LEN)?,
+        sreg: reg(f, SREG)?,
+        checksum: (number(CSUM_TYPE), number(CSUM_OFFSET), number(CSUM_FLAGS)),
+    })
+}
+
+fn ct(f: &Fields<'_, 5>) -> Option<Expr> {
     let dir = match f.bytes(expr::ct::DIRECTION) {
         None => None,
         Some([0]) => Some(CtDirection::Original),
         Some([1]) => Some(CtDirection::Reply),
         Some(_) => return None,
     };
-    Some(Expr::Ct { key: ct_key(f.be32(expr::ct::KEY)?), dir, dreg: reg(f, expr::ct::DREG)? })
+    let key = ct_key(f.be32(expr::ct::KEY)?);
+    match (f.has(expr::ct::DREG), f.has(expr::ct::SREG)) {
+        (true, false) => Some(Expr::Ct { key, dir, dreg: reg(f, expr::ct::DREG)? }),
+        (false, true) => Some(Expr::CtSet { key, dir, sreg: reg(f, expr::ct::SREG)? }),
+        _ => None,
+    }
 }
 
 fn fib(f: &Fields<'_, 4>) -> Option<Expr> {
@@ -257,4 +287,20 @@ fn byteorder(f: &Fields<'_, 6>) -> Option<Expr> {
         len: f.be32(expr::byteorder::LEN)?,
         size: f.be32(expr::byteorder::SIZE)?,
     })
+}
+
+/// By name; one that is found in a map is not modelled.
+fn object(f: &Fields<'_, 3>) -> Option<Expr> {
+    let kind = object_kind(f.be32(expr::objref::IMM_TYPE)?);
+    Some(Expr::Object { kind, name: f.text(expr::objref::IMM_NAME)? })
+}
+
+fn xt_match(f: &Fields<'_, 4>) -> Option<Expr> {
+    let (name, revision) = (f.text(expr::xt::NAME)?, f.be32(expr::xt::REV)?);
+    Some(Expr::XtMatch(Box::new(xt::condition(name, revision, f.bytes(expr::xt::INFO)?))))
+}
+
+fn xt_target(f: &Fields<'_, 4>) -> Option<Expr> {
+    let (name, revision) = (f.text(expr::xt::NAME)?, f.be32(expr::xt::REV)?);
+    Some(Expr::XtTarget(Box::new(xt::action(name, revision, f.bytes(expr::xt::INFO)?))))
 }

@@ -3,8 +3,10 @@
 
 mod element;
 mod expr;
+mod nat;
 mod set;
 mod table;
+mod xt;
 
 pub(crate) use element::{RawElement, collect, element_list, raw_elements};
 pub(crate) use set::{DecodedSet, count, set};

@@ -1,10 +1,11 @@
 //! Expressions as attributes.
 //! Not here: the anonymous sets that they look into, which are messages of their own ([`super::set`]).
 
+use super::nat;
 use crate::netlink::{Writer, wire::NESTED};
 use crate::nft::codes::{
     cmp_op_code, ct_key_code, dynset_op_code, fib_flags_code, fib_result_code, flag, meta_key_code,
-    payload_base_code, register_code,
+    object_kind_code, payload_base_code, register_code,
 };
 use crate::nft::wire::{LIST_ELEM, data, expr};
 use rolewall_ruleset::expr::{CtDirection, LimitKind, LookupTo, Reject};
@@ -63,12 +64,12 @@ pub(crate) fn write_value(w: &mut Writer, kind: u16, value: &Value) {
     w.nest(kind, |w| w.bytes(data::VALUE, value.bytes()));
 }
 
-fn reg(w: &mut Writer, kind: u16, reg: Reg) {
+pub(super) fn reg(w: &mut Writer, kind: u16, reg: Reg) {
     w.be32(kind, register_code(reg));
 }
 
 /// Name, and data of what `fill` writes.
-fn named(w: &mut Writer, name: &str, fill: impl FnOnce(&mut Writer)) {
+pub(super) fn named(w: &mut Writer, name: &str, fill: impl FnOnce(&mut Writer)) {
     w.string(expr::NAME, name);
     w.nest(expr::DATA, fill);
 }
@@ -93,11 +94,7 @@ fn write_with_set(w: &mut Writer, one: &Expr, set_id: Option<u32>) {
         Expr::Ct { key, dir, dreg } => named(w, "ct", |w| {
             w.be32(expr::ct::KEY, ct_key_code(*key));
             reg(w, expr::ct::DREG, *dreg);
-            match dir {
-                Some(CtDirection::Original) => w.u8(expr::ct::DIRECTION, 0),
-                Some(CtDirection::Reply) => w.u8(expr::ct::DIRECTION, 1),
-                None => {}
-            }
+            direction(w, *dir);
         }),
         Expr::Fib { result, flags, dreg } => named(w, "fib", |w| {
             w.be32(expr::fib::FLAGS, fib_flags_code(*flags));
@@ -150,9 +147,55 @@ fn write_with_set(w: &mut Writer, one: &Expr, set_id: Option<u32>) {
             w.be32(expr::byteorder::LEN, *len);
             w.be32(expr::byteorder::SIZE, *size);
         }),
+        Expr::Nat { .. } | Expr::Masquerade { .. } | Expr::Redirect { .. } | Expr::Tproxy { .. } => {
+            nat::write(w, one);
+        }
+        Expr::CtSet { key, dir, sreg } => named(w, "ct", |w| {
+            w.be32(expr::ct::KEY, ct_key_code(*key));
+            reg(w, expr::ct::SREG, *sreg);
+            direction(w, *dir);
+        }),
+        Expr::PayloadSet { .. } => write_payload_set(w, one),
+        Expr::Object { kind, name } => named(w, "objref", |w| {
+            w.be32(expr::objref::IMM_TYPE, object_kind_code(*kind));
+            w.string(expr::objref::IMM_NAME, name);
+        }),
+        Expr::XtMatch(asked) => named(w, "match", |w| {
+            write_extension(w, &asked.name, asked.revision, &asked.info);
+        }),
+        Expr::XtTarget(done) => named(w, "target", |w| {
+            write_extension(w, &done.name, done.revision, &done.info);
+        }),
         Expr::Notrack => w.string(expr::NAME, "notrack"),
         Expr::Foreign { name, data } => write_foreign(w, name, data),
     }
+}
+
+fn direction(w: &mut Writer, dir: Option<CtDirection>) {
+    match dir {
+        Some(CtDirection::Original) => w.u8(expr::ct::DIRECTION, 0),
+        Some(CtDirection::Reply) => w.u8(expr::ct::DIRECTION, 1),
+        None => {}
+    }
+}
+
+fn write_payload_set(w: &mut Writer, one: &Expr) {
+    let Expr::PayloadSet { base, offset, len, sreg, checksum: (kind, place, flags) } = one else { return };
+    named(w, "payload", |w| {
+        reg(w, expr::payload::SREG, *sreg);
+        w.be32(expr::payload::BASE, payload_base_code(*base));
+        w.be32(expr::payload::OFFSET, *offset);
+        w.be32(expr::payload::LEN, *len);
+        w.be32(expr::payload::CSUM_TYPE, *kind);
+        w.be32(expr::payload::CSUM_OFFSET, *place);
+        w.be32(expr::payload::CSUM_FLAGS, *flags);
+    });
+}
+
+fn write_extension(w: &mut Writer, name: &str, revision: u32, info: &[u8]) {
+    w.string(expr::xt::NAME, name);
+    w.be32(expr::xt::REV, revision);
+    w.bytes(expr::xt::INFO, info);
 }
 
 fn write_lookup(w: &mut Writer, one: &Expr, set_id: Option<u32>) {

@@ -3,6 +3,7 @@
 
 mod element;
 mod expr;
+mod nat;
 mod set;
 
 pub(crate) use element::{ElementForm, last_key, successor, write_end, write_key};
