@@ -12,6 +12,7 @@ pub mod problem;
 mod read;
 pub mod sample;
 pub mod settings;
+pub mod verify;
 
 pub use catalogue::{Catalogue, Client, Limit, Need, Network, PublicReach, Role, RoleName, Service, Who};
 pub use catalogue::{Encrypted, Promise, Speaks};

@@ -79,6 +79,8 @@ pub(crate) enum Command {
     Status,
     /// Say what becomes of a flow, by which rules, and why
     Explain(ExplainArgs),
+    /// Prove that exactly the plan's flows pass, or show one that should not or does not
+    Verify(VerifyArgs),
     /// Ask each endpoint what its role promises of it: TLS, STARTTLS, credentials
     ///
     /// Asks over TCP connections from this host: its own endpoints, and those of other nodes that the plan
@@ -204,6 +206,17 @@ pub(crate) struct ExplainArgs {
     /// Flows from FILE, one a line, as JSON or as words; - is standard input
     #[arg(long, value_name = "FILE", conflicts_with = "flow")]
     pub(crate) flows: Option<PathBuf>,
+}
+
+/// `rolewall verify`
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// Hold what apply would load against the plan
+    #[arg(long, conflicts_with = "live")]
+    pub(crate) candidate: bool,
+    /// Hold what the kernel holds against the plan, other people's tables included
+    #[arg(long)]
+    pub(crate) live: bool,
 }
 
 /// A verdict that a script expects.

@@ -25,7 +25,7 @@ use cli::{Cli, Command, NodeCommand, PlanFormat};
 use commands::confirm::SameSession;
 use commands::{
     apply, audit, confirm, detect, diff, drill, explain, init, json, node, plan, print, revert, status,
-    switch, voipnow_firewall,
+    switch, verify, voipnow_firewall,
 };
 use failure::Failure;
 use host::Host;
@@ -115,6 +115,7 @@ fn dispatch(host: &Host, cli: Cli) -> Result<u8, Failure> {
             return Ok(status.exit_code());
         }
         Command::Explain(arguments) => return explain::explain(host, &arguments, as_json),
+        Command::Verify(arguments) => return verify::verify(host, &arguments, as_json),
         Command::Disable => {
             switch::disable(host)?;
             eprintln!("warning: this host is open, and stays so after a reboot, until rolewall enable");

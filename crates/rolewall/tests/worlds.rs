@@ -66,3 +66,11 @@ fn flows_have_the_verdicts_that_people_wrote_beside_them() {
         }
     }
 }
+
+#[test]
+fn exactly_the_flows_of_the_plan_pass() {
+    for world in worlds() {
+        let said = rolewall(&world, &["verify"]);
+        assert!(said.starts_with("holds"), "{}: {said}", world.display());
+    }
+}

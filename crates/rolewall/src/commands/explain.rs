@@ -43,7 +43,7 @@ struct Decision {
 }
 
 #[derive(Debug, Serialize)]
-struct StepDocument {
+pub(super) struct StepDocument {
     table: String,
     chain: String,
     rule: String,
@@ -346,7 +346,7 @@ impl Explained {
 
 impl StepDocument {
     /// The outcome is named only where the rule's own last words do not say it.
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         let StepDocument { table, chain, rule, outcome } = self;
         let words = rule.split(" comment \"").next().unwrap_or(rule);
         let is_said = words.ends_with(outcome.as_str());
@@ -361,7 +361,7 @@ fn why(judgement: &Judgement<'_>, decided_by: &Step<'_>) -> Option<String> {
     comment(decided_by).or_else(|| judgement.path.iter().rev().find_map(comment))
 }
 
-fn step_document(step: &Step<'_>) -> StepDocument {
+pub(super) fn step_document(step: &Step<'_>) -> StepDocument {
     let outcome = match &step.outcome {
         Outcome::Accept => "accept".to_owned(),
         Outcome::Drop => "drop".to_owned(),

@@ -15,6 +15,7 @@ pub(crate) mod print;
 pub(crate) mod revert;
 pub(crate) mod status;
 pub(crate) mod switch;
+pub(crate) mod verify;
 pub(crate) mod voipnow_firewall;
 
 use crate::failure::{Failure, Kind};

@@ -153,6 +153,12 @@ impl<'r> Compiler<'_, 'r> {
             Expr::Counter { .. } | Expr::Log { .. } | Expr::Notrack | Expr::MetaSet { .. } => {
                 Compiled::Nothing
             }
+            Expr::Nat { .. } | Expr::Masquerade { .. } | Expr::Redirect { .. } => {
+                Compiled::Steps(vec![Step::End(End::Accept)])
+            }
+            Expr::CtSet { .. } | Expr::PayloadSet { .. } => Compiled::Nothing,
+            Expr::XtMatch(_) | Expr::Object { .. } => self.guard(Condition::doubt(), false),
+            Expr::XtTarget(_) | Expr::Tproxy { .. } => Compiled::Steps(vec![Step::Anything]),
             Expr::Foreign { name, .. } => self.foreign(name, registers),
         }
     }

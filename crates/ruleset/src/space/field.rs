@@ -275,6 +275,11 @@ pub(super) fn name(name: &str) -> u128 {
     u128::from_be_bytes(bytes)
 }
 
+/// The values of interfaces of these names.
+pub fn interface_values(names: &[impl AsRef<str>]) -> Ranges {
+    Ranges::of(names.iter().map(|one| (name(one.as_ref()), name(one.as_ref()))).collect())
+}
+
 /// The name of a number; none for an interface that no rule names.
 pub(super) fn interface(number: u128) -> Option<String> {
     let bytes = number.to_be_bytes();

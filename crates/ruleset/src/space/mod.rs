@@ -26,7 +26,7 @@ mod walk;
 
 pub use boxes::FlowBox;
 pub use diagram::Space;
-pub use field::{CT_STATES, Field, Kind, Shape, address, number};
+pub use field::{CT_STATES, Field, Kind, Shape, address, interface_values, number};
 pub use ranges::Ranges;
 pub use region::{Region, Specification, Wanted};
 pub use walk::{Fates, TooLarge};

@@ -3,7 +3,7 @@
 //!
 //! `ROLEWALL_SPACE_RULESETS=20000 ROLEWALL_SPACE_FLOWS=500 cargo test --release -p rolewall-ruleset --test space`
 //! judges ten million flows; a failure prints the seed, and `ROLEWALL_SPACE_SEED` runs it again.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, unreachable_pub)]
 
 mod any;
 #[path = "../common/mod.rs"]
