@@ -8,6 +8,7 @@ mod commands;
 mod failure;
 mod firewall;
 mod foreign;
+mod held;
 mod host;
 mod inputs;
 mod joined;

@@ -141,8 +141,10 @@ impl Intent<'_> {
         let plan = self.plan;
         match &permit.zone {
             Zone::Anyone => self.outside(region),
-            Zone::Trunks => from_nets(region, Field::Src, &plan.trunks),
-            Zone::Admin if permit.network == Network::Public => from_nets(region, Field::Src, &plan.admin),
+            Zone::Trunks => self.with_customers(permit, from_nets(region, Field::Src, &plan.trunks)),
+            Zone::Admin if permit.network == Network::Public => {
+                self.with_customers(permit, from_nets(region, Field::Src, &plan.admin))
+            }
             Zone::Admin => {
                 from_nets(region, Field::Src, &plan.admin).iter().flat_map(|r| self.inside(r)).collect()
             }
@@ -153,6 +155,17 @@ impl Intent<'_> {
                     .unwrap_or_default()
             }
         }
+    }
+
+    /// Where a port is served to customers, carriers and admins come to it as customers do; where it is not, their
+    /// addresses are enough.
+    fn with_customers(&self, permit: &Permit, regions: Vec<Region>) -> Vec<Region> {
+        let is_shared = |range: &PortRange| permit.ports.iter().any(|own| own.overlaps(*range));
+        let mut customers = self.plan.inbound.iter().filter(|other| other.zone == Zone::Anyone);
+        if customers.any(|other| other.ports.iter().any(is_shared)) {
+            return regions.iter().flat_map(|region| self.outside(region)).collect();
+        }
+        regions
     }
 
     fn reached(&self, region: &Region, permit: &Permit) -> Vec<Region> {

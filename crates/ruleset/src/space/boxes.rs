@@ -20,6 +20,14 @@ pub struct FlowBox {
 }
 
 impl FlowBox {
+    /// Whether a flow of its shape is in it.
+    pub fn contains(&self, flow: &Flow) -> bool {
+        let holds = |(field, values): (&Field, &Ranges)| {
+            self.shape.value(*field, flow).is_some_and(|value| values.contains(value))
+        };
+        self.fields.iter().all(holds)
+    }
+
     /// Names of the interfaces among a field's values; with `true`, every other one too.
     pub fn interfaces(&self, field: Field) -> Option<(Vec<String>, bool)> {
         let values = self.fields.get(&field)?;
@@ -98,40 +106,5 @@ impl Study {
                 parsed.filter(|a| a.is_ipv4() == (self.shape.bytes(field) == 4)).map(number).collect()
             }
         }
-    }
-
-    /// A space as boxes that do not overlap; none where there are more than so many.
-    pub fn boxes(&self, space: Space, most: usize) -> Option<Vec<FlowBox>> {
-        let mut boxes = Vec::new();
-        self.add_boxes(space, &mut BTreeMap::new(), &mut boxes, most)?;
-        Some(boxes)
-    }
-
-    fn add_boxes(
-        &self,
-        space: Space,
-        fields: &mut BTreeMap<Field, Ranges>,
-        into: &mut Vec<FlowBox>,
-        most: usize,
-    ) -> Option<()> {
-        let Some((place, children)) = self.arena.question(space) else {
-            if !space.is_empty() {
-                into.push(FlowBox { shape: self.shape, fields: fields.clone() });
-            }
-            return (into.len() <= most).then_some(());
-        };
-        let mut leads: Vec<Space> = Vec::new();
-        for child in children.iter().filter(|child| !child.is_empty()) {
-            if !leads.contains(child) {
-                leads.push(*child);
-            }
-        }
-        for lead in leads {
-            let field = self.fields.order[place];
-            fields.insert(field, self.fields.alphabets[place].values(|class| children[class] == lead));
-            self.add_boxes(lead, fields, into, most)?;
-            fields.remove(&field);
-        }
-        Some(())
     }
 }

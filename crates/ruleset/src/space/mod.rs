@@ -13,6 +13,7 @@
 mod alphabet;
 mod boxes;
 mod compile;
+mod cover;
 mod diagram;
 mod field;
 mod formula;

@@ -98,3 +98,24 @@ fn a_witness_is_in_the_space_that_it_stands_for() {
         }
     }
 }
+
+#[test]
+fn boxes_are_the_space_whose_they_are() {
+    const FLOWS: usize = 60;
+    for seed in 1..60 {
+        let mut dice = Dice(seed);
+        let (ruleset, environment) = (any::ruleset(&mut dice), any::environment(&mut dice));
+        for mut study in studies(&ruleset, &environment) {
+            let space = study.fates[0].accept;
+            let (boxes, is_whole) = study.boxes(space, 10_000);
+            assert!(is_whole);
+            let is_of_shape = |flow: &Flow| Shape::of(flow) == study.shape;
+            let flows: Vec<Flow> =
+                (0..FLOWS * 30).map(|_| any::flow(&mut dice)).filter(is_of_shape).take(FLOWS).collect();
+            for flow in flows {
+                let in_a_box = boxes.iter().any(|one| one.contains(&flow));
+                assert_eq!(in_a_box, study.contains(space, &flow), "seed {seed}: {flow:?}");
+            }
+        }
+    }
+}

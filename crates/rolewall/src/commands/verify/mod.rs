@@ -8,20 +8,13 @@ use crate::candidate::in_force;
 use crate::cli::VerifyArgs;
 use crate::failure::{Failure, Kind};
 use crate::firewall::Firewall;
+use crate::held::Held;
 use crate::host::Host;
 use crate::inputs::{Inputs, Look};
 use document::Document;
-use rolewall_kernel::links;
 use rolewall_policy::verify::{self, Violation};
 use rolewall_policy::{Plan, lower};
-use rolewall_ruleset::Ruleset;
 use rolewall_ruleset::judge::{Environment, Judge};
-
-/// What is held against the plan.
-struct Subject {
-    ruleset: Ruleset,
-    environment: Environment,
-}
 
 /// Prints what was found; 1 if something does not hold.
 pub(crate) fn verify(host: &Host, arguments: &VerifyArgs, json: bool) -> Result<u8, Failure> {
@@ -34,34 +27,20 @@ pub(crate) fn verify(host: &Host, arguments: &VerifyArgs, json: bool) -> Result<
     Ok(u8::from(!document.holds()))
 }
 
-fn subject(host: &Host, arguments: &VerifyArgs, plan: &Plan) -> Result<Subject, Failure> {
+fn subject(host: &Host, arguments: &VerifyArgs, plan: &Plan) -> Result<Held, Failure> {
     if arguments.live || (host.is_live && !arguments.candidate) {
         host.live("verify --live")?;
-        return live();
+        return Held::read(&mut Firewall::open()?);
     }
     let ruleset = in_force(lower::lower(plan, &next_revision(host)?.prefix()));
-    Ok(Subject { ruleset, environment: Environment::default() })
-}
-
-/// Every table that the kernel holds, and what this host tells of itself.
-fn live() -> Result<Subject, Failure> {
-    let mut firewall = Firewall::open()?;
-    let ruleset = firewall.nft.read_ruleset()?;
-    let interfaces = links::interfaces().map_err(Failure::host)?;
-    let addresses = links::addresses().map_err(Failure::host)?;
-    let environment = Environment {
-        local: Some(addresses.into_iter().map(|address| address.address).collect()),
-        interfaces: interfaces.into_iter().map(|interface| (interface.name, interface.index)).collect(),
-        ..Environment::default()
-    };
-    Ok(Subject { ruleset, environment })
+    Ok(Held { ruleset, environment: Environment::default() })
 }
 
 fn too_large(error: rolewall_ruleset::space::TooLarge) -> Failure {
     Failure::new(Kind::Host, error).help("rolewall explain judges one flow of it at a time")
 }
 
-fn document(subject: &Subject, violations: &[Violation]) -> Document {
+fn document(subject: &Held, violations: &[Violation]) -> Document {
     let judge = Judge::new(&subject.ruleset).with(subject.environment.clone());
     Document::new(violations.iter().map(|violation| (violation, judge.flow(&violation.witness))))
 }

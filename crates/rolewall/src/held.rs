@@ -1,0 +1,43 @@
+//! All that the kernel holds, everybody's tables, and what this host tells of itself: what flows are judged by.
+//! Not here: judging them.
+
+use crate::failure::Failure;
+use crate::firewall::Firewall;
+use rolewall_kernel::links;
+use rolewall_policy::lower::table_id;
+use rolewall_ruleset::Ruleset;
+use rolewall_ruleset::judge::Environment;
+
+/// Tables, and the host that they are on.
+pub(crate) struct Held {
+    pub(crate) ruleset: Ruleset,
+    pub(crate) environment: Environment,
+}
+
+impl Held {
+    /// Asks Linux.
+    pub(crate) fn read(firewall: &mut Firewall) -> Result<Held, Failure> {
+        Ok(Held { ruleset: firewall.nft.read_ruleset()?, environment: environment()? })
+    }
+
+    /// Whether a table of ours is among them.
+    pub(crate) fn has_ours(&self) -> bool {
+        self.ruleset.table(&table_id()).is_some()
+    }
+
+    /// Everybody's tables, ours being this one.
+    pub(crate) fn with_ours(&self, ours: Ruleset) -> Ruleset {
+        let others = self.ruleset.tables.iter().filter(|table| table.id != table_id()).cloned();
+        Ruleset { tables: others.chain(ours.tables).collect() }
+    }
+}
+
+fn environment() -> Result<Environment, Failure> {
+    let interfaces = links::interfaces().map_err(Failure::host)?;
+    let addresses = links::addresses().map_err(Failure::host)?;
+    Ok(Environment {
+        local: Some(addresses.into_iter().map(|address| address.address).collect()),
+        interfaces: interfaces.into_iter().map(|interface| (interface.name, interface.index)).collect(),
+        ..Environment::default()
+    })
+}
