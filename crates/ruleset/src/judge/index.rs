@@ -57,8 +57,8 @@ pub(super) struct Hooked<'r> {
     pub(super) table: usize,
     pub(super) chain: &'r Chain,
     pub(super) kind: ChainKind,
-    hook: Hook,
-    priority: i32,
+    pub(super) hook: Hook,
+    pub(super) priority: i32,
 }
 
 /// All tables, and all base chains in the order in which Linux runs them.

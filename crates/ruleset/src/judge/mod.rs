@@ -8,16 +8,18 @@ mod index;
 mod instruction;
 mod load;
 mod machine;
+mod nat;
 mod packet;
 mod registers;
+mod route;
+mod way;
+mod xt;
 
-use crate::flow::{CtState, Direction};
-use crate::table::ChainKind;
-use crate::{ChainPolicy, Family, Flow, Hook, Rule, Ruleset, Table, text};
-use index::{Hooked, RulesetIndex};
+use crate::{ChainPolicy, Element, Flow, Hook, Rule, Ruleset, Set, Table, text};
+use index::RulesetIndex;
 use machine::{Machine, Record};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// What becomes of a flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -117,6 +119,59 @@ pub struct Environment {
     pub rates: Rates,
     /// Which hooks.
     pub hooks: Hooks,
+    /// The networks that the host is in, in the order in which it lists its addresses: where a translated
+    /// packet leaves. Empty: not known.
+    pub networks: Vec<Network>,
+    /// Whether packets that cross a bridge of this host meet these hooks (`br_netfilter`); none: not known.
+    pub bridged: Option<bool>,
+}
+
+/// An address of this host and the network around it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Network {
+    /// The host's own address.
+    pub address: IpAddr,
+    /// Length of the prefix in bits.
+    pub prefix_len: u8,
+    /// The interface that has it.
+    pub interface: String,
+}
+
+impl Network {
+    /// Whether an address is in the network.
+    pub fn holds(&self, address: IpAddr) -> bool {
+        let shifted = |bits: u128, of: u8| bits.checked_shr(u32::from(of.saturating_sub(self.prefix_len)));
+        match (self.address, address) {
+            (IpAddr::V4(own), IpAddr::V4(other)) => {
+                shifted(own.to_bits().into(), 32) == shifted(other.to_bits().into(), 32)
+            }
+            (IpAddr::V6(own), IpAddr::V6(other)) => {
+                shifted(own.to_bits(), 128) == shifted(other.to_bits(), 128)
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Environment {
+    /// The narrowest network that an address is in.
+    fn network_of(&self, address: IpAddr) -> Option<&Network> {
+        self.networks.iter().filter(|n| n.holds(address)).max_by_key(|n| n.prefix_len)
+    }
+
+    /// The first address of an interface. Of IPv6 it depends on scopes, so only if there is one alone.
+    fn first_address(&self, interface: &str, is_v4: bool) -> Option<IpAddr> {
+        let own = self.networks.iter().filter(|n| n.interface == interface && n.address.is_ipv4() == is_v4);
+        let own: Vec<_> = own.map(|n| n.address).collect();
+        if is_v4 { own.first().copied() } else { own.first().copied().filter(|_| own.len() == 1) }
+    }
+
+    /// Whether it is the last address of a network of this host, with more than two addresses (RFC 3021).
+    fn is_broadcast(&self, address: Ipv4Addr) -> bool {
+        let is_last = |n: &Network| u32::MAX.checked_shr(n.prefix_len.into()).unwrap_or(0);
+        let near = self.networks.iter().filter(|n| n.prefix_len < 31 && n.holds(address.into()));
+        near.into_iter().any(|n| address.to_bits() & is_last(n) == is_last(n))
+    }
 }
 
 /// What a rule did.
@@ -145,6 +200,8 @@ pub enum Outcome {
 pub struct Step<'r> {
     /// The table.
     pub table: &'r Table,
+    /// The hook.
+    pub hook: Hook,
     /// The chain.
     pub chain: &'r str,
     /// The rule and its index in the chain; none is the chain's policy.
@@ -153,6 +210,8 @@ pub struct Step<'r> {
     pub outcome: Outcome,
     /// It did so only because the flow was taken to be within (or beyond) a rate.
     pub by_rate: bool,
+    /// The set that it looked into last and the element that it found there.
+    pub element: Option<(&'r Set, &'r Element)>,
 }
 
 impl Step<'_> {
@@ -225,26 +284,5 @@ impl<'r> Judge<'r> {
     /// What becomes of a flow, without its path: faster.
     pub fn verdict(&self, flow: &Flow) -> Judged {
         Machine::new(self, flow, Record::Nothing).run().possible.verdict()
-    }
-
-    /// The base chains that a flow meets, in order. Chains of nat see only what opens a connection.
-    fn hooked(&self, flow: &Flow) -> Vec<Hooked<'r>> {
-        let family = if flow.src.is_ipv4() { Family::Ip } else { Family::Ip6 };
-        let opens = matches!(flow.ct, CtState::New | CtState::Related);
-        let hooks = hooks(flow.direction, self.environment.hooks).iter();
-        let chains = hooks.flat_map(|hook| self.index.at(*hook, family));
-        chains.filter(|hooked| opens || hooked.kind != ChainKind::Nat).collect()
-    }
-}
-
-/// The hooks that a packet meets, in order.
-fn hooks(direction: Direction, which: Hooks) -> &'static [Hook] {
-    match (direction, which) {
-        (Direction::In, Hooks::Filtering) => &[Hook::Input],
-        (Direction::Out, Hooks::Filtering) => &[Hook::Output],
-        (Direction::Forward, Hooks::Filtering) => &[Hook::Forward],
-        (Direction::In, Hooks::Whole) => &[Hook::Prerouting, Hook::Input],
-        (Direction::Out, Hooks::Whole) => &[Hook::Output, Hook::Postrouting],
-        (Direction::Forward, Hooks::Whole) => &[Hook::Prerouting, Hook::Forward, Hook::Postrouting],
     }
 }

@@ -20,7 +20,7 @@ pub(super) struct Registers {
 }
 
 /// What two byte strings are to each other, as far as it is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Truth {
     Yes,
     No,
@@ -30,6 +30,30 @@ pub(super) enum Truth {
 impl Truth {
     pub(super) fn of(holds: bool) -> Truth {
         if holds { Truth::Yes } else { Truth::No }
+    }
+
+    /// Of what may not be known.
+    pub(super) fn option(holds: Option<bool>) -> Truth {
+        holds.map_or(Truth::Unknown, Truth::of)
+    }
+
+    /// Both hold.
+    pub(super) fn and(self, other: Truth) -> Truth {
+        match (self, other) {
+            (Truth::No, _) | (_, Truth::No) => Truth::No,
+            (Truth::Yes, Truth::Yes) => Truth::Yes,
+            _ => Truth::Unknown,
+        }
+    }
+
+    /// One of them holds.
+    pub(super) fn or(self, other: Truth) -> Truth {
+        self.not().and(other.not()).not()
+    }
+
+    /// The other way round if it is inverted.
+    pub(super) fn inverted(self, invert: bool) -> Truth {
+        if invert { self.not() } else { self }
     }
 
     pub(super) fn not(self) -> Truth {
