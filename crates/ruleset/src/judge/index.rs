@@ -7,8 +7,8 @@ use super::Timed;
 use super::registers::{Truth, equals};
 use crate::{Chain, Element, Family, Hook, Set, SetRef, Table};
 use crate::{Expr, table::ChainKind};
-use std::collections::HashMap;
-use std::sync::OnceLock;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// A table's chains and sets by name.
 #[derive(Debug)]
@@ -66,7 +66,11 @@ pub(super) struct Hooked<'r> {
 pub(super) struct RulesetIndex<'r> {
     pub(super) tables: Vec<TableIndex<'r>>,
     hooked: Vec<Hooked<'r>>,
+    /// What was looked up, where that is wanted: by table and set the keys, or none for every key.
+    asked: Option<Mutex<AskedKeys>>,
 }
+
+pub(super) type AskedKeys = BTreeMap<(usize, String), Option<BTreeSet<Vec<u8>>>>;
 
 impl<'r> RulesetIndex<'r> {
     pub(super) fn new(tables: &'r [Table]) -> RulesetIndex<'r> {
@@ -81,7 +85,28 @@ impl<'r> RulesetIndex<'r> {
         // Of chains with one priority, Linux runs the one that was hooked last first.
         hooked.reverse();
         hooked.sort_by_key(|h| h.priority);
-        RulesetIndex { tables: tables.iter().map(TableIndex::new).collect(), hooked }
+        RulesetIndex { tables: tables.iter().map(TableIndex::new).collect(), hooked, asked: None }
+    }
+
+    /// From now on write down what is looked up.
+    pub(super) fn ask(&mut self) {
+        self.asked = Some(Mutex::default());
+    }
+
+    /// A key was looked up in a named set, or one that is known in part only.
+    pub(super) fn was_asked(&self, table: usize, set: &Set, key: Option<&[u8]>) {
+        let Some(asked) = self.asked.as_ref().filter(|_| !set.is_anonymous()) else { return };
+        let mut asked = asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let keys = asked.entry((table, set.name.clone())).or_insert_with(|| Some(BTreeSet::new()));
+        match (key, keys.as_mut()) {
+            (Some(key), Some(keys)) => drop(keys.insert(key.to_vec())),
+            _ => *keys = None,
+        }
+    }
+
+    pub(super) fn asked(&self) -> AskedKeys {
+        let asked = self.asked.as_ref().map(|a| a.lock().unwrap_or_else(PoisonError::into_inner).clone());
+        asked.unwrap_or_default()
     }
 
     /// The base chains that a packet of a family meets at a hook, in order.
@@ -125,8 +150,15 @@ impl<'r> SetIndex<'r> {
         SetIndex { set, order: OnceLock::new() }
     }
 
-    /// The element that a whole key is in, if it is alive.
+    /// The element that a whole key is in, if it is alive; else the one that stands for all others.
     pub(super) fn find(&self, key: &[u8], timed: Timed) -> Option<&'r Element> {
+        self.find_own(key, timed).or_else(|| {
+            let catch_all = self.set.elements.iter().find(|e| e.key.bytes().is_empty());
+            catch_all.filter(|e| is_alive(self.set, e, timed))
+        })
+    }
+
+    fn find_own(&self, key: &[u8], timed: Timed) -> Option<&'r Element> {
         let element = match self.order.get_or_init(|| self.put_in_order()) {
             Order::Few => {
                 let mut elements = self.set.elements.iter();
@@ -155,6 +187,9 @@ impl<'r> SetIndex<'r> {
     fn put_in_order(&self) -> Order<'r> {
         let elements = &self.set.elements;
         if elements.len() <= FEW {
+            return Order::Few;
+        }
+        if elements.iter().any(|e| e.key.bytes().is_empty()) {
             return Order::Few;
         }
         if !self.set.flags.interval {
@@ -196,6 +231,9 @@ impl<'r> SetIndex<'r> {
     }
 
     fn holds(&self, element: &Element, key: &[u8]) -> bool {
+        if element.key.bytes().is_empty() {
+            return false;
+        }
         let (Some(end), true) = (&element.end, self.set.flags.interval) else {
             return element.key.bytes() == key;
         };
@@ -204,6 +242,9 @@ impl<'r> SetIndex<'r> {
     }
 
     fn may_hold(&self, element: &Element, (key, known): (&[u8], u64)) -> Truth {
+        if element.key.bytes().is_empty() {
+            return Truth::Unknown;
+        }
         let mut place = 0;
         let mut truth = Truth::Yes;
         let ends = self.fields(element.key.bytes()).zip(self.fields(last(element)));

@@ -25,6 +25,8 @@ pub(super) enum Effect<'r> {
     Break,
     Take(&'r Verdict),
     Refuse,
+    /// An end of the packet is translated, and this chain accepts it.
+    Translated(End),
 }
 
 /// More than one effect is possible: at least two, a break first if it is one of them.
@@ -36,7 +38,7 @@ pub(super) struct Doubt<'r> {
 
 pub(super) type Evaluated<'r> = Result<Effect<'r>, Doubt<'r>>;
 
-pub(super) static ACCEPT: Verdict = Verdict::Accept;
+static ACCEPT: Verdict = Verdict::Accept;
 static DROP: Verdict = Verdict::Drop;
 
 impl<'r, 'f> Machine<'_, 'r, 'f> {
@@ -156,7 +158,7 @@ impl<'r, 'f> Machine<'_, 'r, 'f> {
     /// `nat` of another family than the packet's goes on; else the packet is accepted by this chain.
     fn translate(&self, way: &mut Way<'r, 'f>, expr: &Expr) -> Effect<'r> {
         let is_v4 = way.state.packet.is_v4();
-        match expr {
+        let end = match expr {
             Expr::Nat { family: Family::Ip, .. } if !is_v4 => return Effect::Go,
             Expr::Nat { family: Family::Ip6, .. } if is_v4 => return Effect::Go,
             Expr::Nat { kind, addresses, ports, flags, .. } => {
@@ -164,18 +166,21 @@ impl<'r, 'f> Machine<'_, 'r, 'f> {
                 let port = port_of(way, *ports, *flags);
                 let address = address_of(way, end, *addresses, *flags);
                 translate(&mut way.state, end, address, port);
-            }
-            Expr::Masquerade { ports, flags } => {
-                let port = port_of(way, *ports, *flags);
-                translate(&mut way.state, End::Source, To::Any, port);
+                end
             }
             Expr::Redirect { ports, flags } => {
                 let port = port_of(way, *ports, *flags);
                 redirect(&mut way.state, way.hook, port, &self.judge.environment);
+                End::Destination
             }
-            _ => {}
-        }
-        Effect::Take(&ACCEPT)
+            Expr::Masquerade { ports, flags } => {
+                let port = port_of(way, *ports, *flags);
+                translate(&mut way.state, End::Source, To::Any, port);
+                End::Source
+            }
+            _ => return Effect::Go,
+        };
+        Effect::Translated(end)
     }
 
     fn object(&self, way: &mut Way<'r, 'f>, kind: ObjectKind, name: &str) -> Evaluated<'r> {
@@ -212,6 +217,7 @@ impl<'r, 'f> Machine<'_, 'r, 'f> {
         };
         let timed = self.judge.environment.timed;
         let key_len = index.set.key_len();
+        self.judge.index.was_asked(self.table_place(way), index.set, way.registers.known(*sreg, key_len));
         let Some(key) = way.registers.known(*sreg, key_len) else {
             let mut found = index.candidates(way.registers.read(*sreg, key_len), timed);
             found.retain(|(element, _)| !way.registers.is_surely_not(*sreg, element.key.bytes()));
@@ -423,7 +429,7 @@ fn foreign<'r>(way: &mut Way<'r, '_>, name: &str) -> Evaluated<'r> {
             let before_routing = super::route::is_about_destination(way.hook);
             let end = if before_routing { End::Destination } else { End::Source };
             translate(&mut way.state, end, To::Any, To::Any);
-            Ok(Effect::Take(&ACCEPT))
+            Ok(Effect::Translated(end))
         }
         // Several of these only set what is not judged, or are beside the packet's way.
         "last" | "dup" | "flow_offload" | "ct" | "meta" => Ok(Effect::Go),

@@ -4,6 +4,7 @@
 
 use super::index::{Hooked, TableIndex};
 use super::instruction::Effect;
+use super::packet;
 use super::registers::Registers;
 use super::route::{self, Chains, Next};
 use super::way::{Frame, Place, State, Way};
@@ -173,6 +174,12 @@ impl<'j, 'r, 'f> Machine<'j, 'r, 'f> {
                 return Some(End::As(Judged::Reject));
             }
             Effect::Take(verdict) => return self.take(way, verdict),
+            Effect::Translated(end) => {
+                let (address, port) = (way.state.packet.address(end), way.state.packet.port(end));
+                let is_source = end == packet::End::Source;
+                self.step(way, Outcome::Translate { is_source, address, port });
+                return self.next_base_chain(way);
+            }
         }
         None
     }

@@ -15,7 +15,7 @@ mod route;
 mod way;
 mod xt;
 
-use crate::{ChainPolicy, Element, Flow, Hook, Rule, Ruleset, Set, Table, text};
+use crate::{ChainPolicy, Element, Flow, Hook, Rule, Ruleset, Set, Table, TableId, text};
 use index::RulesetIndex;
 use machine::{Machine, Record};
 use std::collections::{BTreeMap, BTreeSet};
@@ -179,6 +179,16 @@ impl Environment {
 pub enum Outcome {
     /// Accepted; the next base chain goes on.
     Accept,
+    /// Translated, and accepted by this chain: what the source or the destination is now, as far as it is
+    /// known.
+    Translate {
+        /// The source, and not the destination.
+        is_source: bool,
+        /// The address.
+        address: Option<IpAddr>,
+        /// The port; none too where there is none.
+        port: Option<u16>,
+    },
     /// Dropped. Final.
     Drop,
     /// Refused with an answer. Final.
@@ -215,11 +225,11 @@ pub struct Step<'r> {
 }
 
 impl Step<'_> {
-    /// The rule as nft spells it; `policy drop` for a policy.
+    /// The rule as nft spells it, or near to that; `policy drop` for a policy.
     pub fn text(&self) -> String {
         let policy = || self.table.chain(self.chain)?.base.as_ref().map(|base| base.policy);
         match (self.rule, policy()) {
-            (Some((_, rule)), _) => text::rule(self.table, rule),
+            (Some((_, rule)), _) => text::told_rule(self.table, rule),
             (None, Some(ChainPolicy::Drop)) => "policy drop".to_owned(),
             (None, _) => "policy accept".to_owned(),
         }
@@ -240,9 +250,30 @@ pub struct Judgement<'r> {
     pub possible: Possible,
     /// Every rule that took effect, in the order of the packet's path.
     pub path: Vec<Step<'r>>,
-    /// The step that decided: the drop, the last accept, or the first rule that cannot be known. None where
-    /// the flow meets no chain, which is an accept.
+    /// The step that decided: the drop; the last rule that accepted where packets are filtered (or the last
+    /// chain's policy, where no rule did); or the first rule that cannot be known. None where the flow meets
+    /// no chain, which is an accept.
     pub decided_by: Option<Step<'r>>,
+}
+
+/// A named set that was looked into.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// The table.
+    pub table: TableId,
+    /// The set's name.
+    pub set: String,
+    /// The keys that were looked for; none: some that are known in part only, so that any element counts.
+    pub keys: Option<BTreeSet<Vec<u8>>>,
+}
+
+/// The rule that let a packet through where packets are filtered, else the last chain that did.
+fn last_accept<'s, 'r>(path: &'s [Step<'r>]) -> Option<&'s Step<'r>> {
+    let filters = |step: &&Step<'_>| {
+        matches!(step.hook, Hook::Input | Hook::Forward | Hook::Output) && step.outcome == Outcome::Accept
+    };
+    let by_rule = path.iter().rev().filter(filters).find(|step| step.rule.is_some());
+    by_rule.or_else(|| path.iter().rev().find(filters)).or_else(|| path.last())
 }
 
 /// A ruleset, ready to judge flows. Building it costs time by chains, rules and sets, not by elements: a
@@ -270,12 +301,28 @@ impl<'r> Judge<'r> {
         Judge { environment, ..self }
     }
 
+    /// The same, and write down which elements are looked for: see [`Judge::asked`].
+    #[must_use]
+    pub fn asking(mut self) -> Judge<'r> {
+        self.index.ask();
+        self
+    }
+
+    /// The named sets that flows were looked up in since [`Judge::asking`], and the keys. A set whose elements
+    /// were not read yet can be filled with these, and the flows judged again.
+    pub fn asked(&self) -> Vec<Asked> {
+        let id = |place: usize| self.index.tables[place].table.id.clone();
+        let asked = self.index.asked().into_iter();
+        asked.map(|((table, set), keys)| Asked { table: id(table), set, keys }).collect()
+    }
+
     /// What becomes of a flow, with its path.
     pub fn flow(&self, flow: &Flow) -> Judgement<'r> {
         let found = Machine::new(self, flow, Record::Path).run();
         let verdict = found.possible.verdict();
         let decided_by = match verdict {
             Judged::May => found.doubt,
+            Judged::Accept => last_accept(&found.path).cloned(),
             _ => found.path.last().cloned(),
         };
         Judgement { verdict, possible: found.possible, path: found.path, decided_by }

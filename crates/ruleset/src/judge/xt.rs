@@ -5,7 +5,7 @@
 //! option, an owner, `recent` but for `--set`, ...) both answers are possible.
 
 use super::Rates;
-use super::instruction::{ACCEPT, Effect, Evaluated, anything, goes};
+use super::instruction::{Effect, Evaluated, anything, goes};
 use super::load::{Asked, CtView};
 use super::machine::Machine;
 use super::nat::{To, netmap, redirect, translate};
@@ -47,8 +47,7 @@ impl<'r, 'f> Machine<'_, 'r, 'f> {
                 return Err(anything(format!("what the target {} does is not known", done.name)));
             }
             Action::Translate(to) => {
-                self.xt_translate(way, to);
-                return Ok(Effect::Take(&ACCEPT));
+                return Ok(Effect::Translated(self.xt_translate(way, to)));
             }
             Action::Notrack => self.notrack(way),
             Action::Aside | Action::Template { .. } => {}
@@ -95,7 +94,7 @@ impl<'r, 'f> Machine<'_, 'r, 'f> {
         }
     }
 
-    fn xt_translate(&self, way: &mut Way<'r, 'f>, to: &Translation) {
+    fn xt_translate(&self, way: &mut Way<'r, 'f>, to: &Translation) -> End {
         let is_v4 = way.state.packet.is_v4();
         let port = match to.ports {
             _ if to.scattered => To::Any,
@@ -104,19 +103,23 @@ impl<'r, 'f> Machine<'_, 'r, 'f> {
         };
         let ends = to.addresses.map(|(first, last)| (address(&first, is_v4), address(&last, is_v4)));
         let range = ends.map_or(To::Same, |(first, last)| To::between(Some(first), Some(last)));
-        let before_routing = super::route::is_about_destination(way.hook);
-        match to.kind {
-            TranslationKind::Source => translate(&mut way.state, End::Source, range, port),
-            TranslationKind::Destination => translate(&mut way.state, End::Destination, range, port),
-            TranslationKind::Masquerade => translate(&mut way.state, End::Source, To::Any, port),
-            TranslationKind::Redirect => redirect(&mut way.state, way.hook, port, &self.judge.environment),
+        let (end, address, port) = match to.kind {
+            TranslationKind::Source => (End::Source, range, port),
+            TranslationKind::Destination => (End::Destination, range, port),
+            TranslationKind::Masquerade => (End::Source, To::Any, port),
+            TranslationKind::Redirect => {
+                redirect(&mut way.state, way.hook, port, &self.judge.environment);
+                return End::Destination;
+            }
             TranslationKind::Netmap => {
+                let before_routing = super::route::is_about_destination(way.hook);
                 let end = if before_routing { End::Destination } else { End::Source };
                 let was = way.state.packet.address(end);
-                let mapped = ends.map_or(To::Any, |(first, last)| netmap(first, last, was));
-                translate(&mut way.state, end, mapped, To::Same);
+                (end, ends.map_or(To::Any, |(first, last)| netmap(first, last, was)), To::Same)
             }
-        }
+        };
+        translate(&mut way.state, end, address, port);
+        end
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::elements::{self, Column};
 use super::plain::{self, Figures};
+use super::rule::Words;
 use super::value::duration;
 use crate::table::ChainKind;
 use crate::{BaseChain, Chain, ChainPolicy, DataType, Family, Hook, Rule, Set, SetFlags, Table};
@@ -37,7 +38,16 @@ pub(super) fn table(table: &Table) -> String {
 
 /// A rule's words, or its program marked as what it is.
 pub(super) fn rule(table: &Table, rule: &Rule) -> String {
-    super::rule::words(table, rule).unwrap_or_else(|| format!("{UNSPEAKABLE} {}", program(rule)))
+    spelled(table, rule, Words::Loadable)
+}
+
+/// The same for a reader: parts that nft has no words for are told in others.
+pub(super) fn told_rule(table: &Table, rule: &Rule) -> String {
+    spelled(table, rule, Words::Told)
+}
+
+fn spelled(table: &Table, rule: &Rule, how: Words) -> String {
+    super::rule::words(table, rule, how).unwrap_or_else(|| format!("{UNSPEAKABLE} {}", program(rule)))
 }
 
 /// A rule's program on one line.

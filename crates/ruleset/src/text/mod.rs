@@ -38,6 +38,12 @@ pub fn rule(table: &Table, rule: &Rule) -> String {
     declaration::rule(table, rule)
 }
 
+/// One rule for a reader: as [`rule`], but what nft has no words for (`xt match multiport dports 22,80`) is told
+/// in words that nft would not take back.
+pub fn told_rule(table: &Table, rule: &Rule) -> String {
+    declaration::told_rule(table, rule)
+}
+
 /// One element of a set, with its data, timeout and comment, as it stands in the set's listing.
 /// An element without a spelling is shown as its bytes.
 pub fn element(set: &Set, element: &Element) -> String {
@@ -107,7 +113,11 @@ pub fn unspeakable(table: &Table) -> Vec<Unspeakable> {
         Unspeakable { place: set.name.clone(), rule: None, program: types.join(" . ") }
     });
     let rules = table.chains.iter().flat_map(|chain| {
-        let mute = chain.rules.iter().enumerate().filter(|(_, r)| rule::words(table, r).is_none());
+        let mute = chain
+            .rules
+            .iter()
+            .enumerate()
+            .filter(|(_, r)| rule::words(table, r, rule::Words::Loadable).is_none());
         mute.map(|(index, rule)| Unspeakable {
             place: chain.name.clone(),
             rule: Some(index),

@@ -9,14 +9,30 @@ use super::operand::{Operand, Source, meta_name};
 use super::plain::{self, Figures};
 use super::statement::{Dynset, Right, Statement, statements};
 use super::value::{Order, duration, number, spell};
-use crate::expr::{DynsetOp, MetaKey, Reject};
+use crate::expr::{DynsetOp, MetaKey, NatFlags, NatKind, Reject};
 use crate::{Expr, Family, Rule, SetRef, Table};
+use std::net::IpAddr;
+
+/// Whether words must be such that nft takes them back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Words {
+    /// They must: none for what nft has no words for.
+    Loadable,
+    /// They are for a reader: what nft has no words for is told in words near to others' or as the program.
+    Told,
+}
 
 /// The rule as nft lists it. None if a part of it has no words.
-pub(super) fn words(table: &Table, rule: &Rule) -> Option<String> {
+pub(super) fn words(table: &Table, rule: &Rule, how: Words) -> Option<String> {
     let mut context = Context::new(table.id.family);
     for statement in statements(table, &rule.exprs)? {
-        say(&mut context, &statement)?;
+        match (say(&mut context, &statement), &statement, how) {
+            (Some(()), ..) => {}
+            (None, Statement::Plain(expr), Words::Told) => {
+                context.say(told(table.id.family, expr));
+            }
+            (None, ..) => return None,
+        }
         if !matches!(statement, Statement::Match { .. } | Statement::Vmap { .. }) {
             context.settle();
         }
@@ -33,6 +49,7 @@ fn say(context: &mut Context, statement: &Statement<'_>) -> Option<()> {
         Statement::Vmap { left, set } => vmap(context, left, set)?,
         Statement::MetaSet { key, from } => meta_set(context, *key, from)?,
         Statement::Dynset(dynset) => change_of_set(context, dynset)?,
+        Statement::Nat { expr, addresses, ports } => translation(context, expr, addresses, ports)?,
         Statement::Plain(Expr::Reject(reject)) => refusal(context, *reject)?,
         Statement::Plain(expr) => plain::phrase(expr, Figures::Shown)?,
     };
@@ -142,6 +159,72 @@ fn constant(data: &Operand<'_>) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// An instruction that nft has no words for, for a reader.
+fn told(family: Family, expr: &Expr) -> String {
+    match expr {
+        Expr::XtMatch(asked) => asked.words(family),
+        Expr::XtTarget(done) => done.words(family),
+        other => other.to_string(),
+    }
+}
+
+type Ends<'a, 'b> = &'b Option<(Operand<'a>, Operand<'a>)>;
+
+/// `dnat ip to 192.0.2.1:80`, of constants.
+fn translation(
+    context: &Context,
+    expr: &Expr,
+    addresses: Ends<'_, '_>,
+    ports: Ends<'_, '_>,
+) -> Option<String> {
+    let family = |family: &Family| if context.one_family() { String::new() } else { format!(" {family}") };
+    let (verb, flags) = match expr {
+        Expr::Nat { kind: NatKind::Source, family: of, flags, .. } => {
+            (format!("snat{} to", family(of)), flags)
+        }
+        Expr::Nat { kind: NatKind::Destination, family: of, flags, .. } => {
+            (format!("dnat{} to", family(of)), flags)
+        }
+        Expr::Masquerade { flags, .. } => (masked("masquerade", ports), flags),
+        Expr::Redirect { flags, .. } => (masked("redirect", ports), flags),
+        _ => return None,
+    };
+    let address = both(addresses, |bytes| match bytes.len() {
+        4 => Some(IpAddr::from(<[u8; 4]>::try_from(bytes).ok()?).to_string()),
+        16 => Some(IpAddr::from(<[u8; 16]>::try_from(bytes).ok()?).to_string()),
+        _ => None,
+    })?;
+    let port = both(ports, |bytes| Some(u16::from_be_bytes(<[u8; 2]>::try_from(bytes).ok()?).to_string()))?;
+    let end = match (address, port) {
+        (None, None) => String::new(),
+        (Some(address), None) => format!(" {address}"),
+        (None, Some(port)) => format!(" :{port}"),
+        (Some(address), Some(port)) if address.contains(':') => format!(" [{address}]:{port}"),
+        (Some(address), Some(port)) => format!(" {address}:{port}"),
+    };
+    let NatFlags { random, fully_random, persistent, netmap } = *flags;
+    (!netmap).then_some(())?;
+    let flags = [(random, "random"), (fully_random, "fully-random"), (persistent, "persistent")];
+    let flags: Vec<_> = flags.iter().filter(|(set, _)| *set).map(|(_, word)| *word).collect();
+    let flags = if flags.is_empty() { String::new() } else { format!(" {}", flags.join(",")) };
+    Some(format!("{verb}{end}{flags}"))
+}
+
+fn masked(verb: &str, ports: Ends<'_, '_>) -> String {
+    if ports.is_some() { format!("{verb} to") } else { verb.to_owned() }
+}
+
+/// First and last as one word; the outer none where one of them is no constant.
+fn both(of: Ends<'_, '_>, spell: impl Fn(&[u8]) -> Option<String>) -> Option<Option<String>> {
+    let Some((first, last)) = of else { return Some(None) };
+    let constant = |operand: &Operand<'_>| match operand.source {
+        Source::Constant(value) if operand.masks.is_none() => spell(value.bytes()),
+        _ => None,
+    };
+    let (first, last) = (constant(first)?, constant(last)?);
+    Some(Some(if first == last { first } else { format!("{first}-{last}") }))
 }
 
 fn refusal(context: &mut Context, reject: Reject) -> Option<String> {

@@ -16,6 +16,12 @@ pub(super) enum Statement<'a> {
     MetaSet { key: MetaKey, from: Operand<'a> },
     /// An element added, updated or deleted.
     Dynset(Dynset<'a>),
+    /// A translation: first and last of its addresses and of its ports.
+    Nat {
+        expr: &'a Expr,
+        addresses: Option<(Operand<'a>, Operand<'a>)>,
+        ports: Option<(Operand<'a>, Operand<'a>)>,
+    },
     /// An instruction that is a phrase by itself.
     Plain(&'a Expr),
 }
@@ -110,9 +116,30 @@ impl<'a> Reader<'a> {
                 (!invert).then_some(())?;
                 self.push(Statement::Dynset(dynset))
             }
-            Expr::Foreign { .. } => None,
+            Expr::Nat { addresses, ports, .. } => self.translate(expr, *addresses, *ports),
+            Expr::Masquerade { ports, .. } | Expr::Redirect { ports, .. } => {
+                self.translate(expr, None, *ports)
+            }
+            Expr::CtSet { sreg, .. } | Expr::PayloadSet { sreg, .. } => {
+                self.operand(*sreg)?;
+                self.push(Statement::Plain(expr))
+            }
             plain => self.push(Statement::Plain(plain)),
         }
+    }
+
+    fn translate(
+        &mut self,
+        expr: &'a Expr,
+        addresses: Option<(Reg, Reg)>,
+        ports: Option<(Reg, Reg)>,
+    ) -> Option<()> {
+        let mut both = |of: Option<(Reg, Reg)>| match of {
+            None => Some(None),
+            Some((first, last)) => Some(Some((self.operand(first)?, self.operand(last)?))),
+        };
+        let (addresses, ports) = (both(addresses)?, both(ports)?);
+        self.push(Statement::Nat { expr, addresses, ports })
     }
 
     fn push(&mut self, statement: Statement<'a>) -> Option<()> {
