@@ -129,7 +129,8 @@ fn a_published_port_goes_through_forward_and_who_decides_there_is_told() {
     assert_eq!(said["decided_by"]["chain"], "FORWARD");
     assert_eq!(said["decided_by"]["rule"], "policy drop");
     // From the container itself, it goes out, and its source is translated.
-    let out = ["explain", "forward", "tcp", CONTAINER, "198.51.100.7:443", "--iif", "docker0", "--oif", "eth0"];
+    let out =
+        ["explain", "forward", "tcp", CONTAINER, "198.51.100.7:443", "--iif", "docker0", "--oif", "eth0"];
     let said = stage.node().json(&out);
     assert_eq!(said["verdict"], "accept");
     let last = said["path"].as_array().unwrap().last().unwrap();

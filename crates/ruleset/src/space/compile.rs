@@ -4,12 +4,15 @@
 //! This is the second reading of nf_tables' instructions, on purpose apart from [`crate::judge`]: what both
 //! say of a flow must be the same.
 
-use super::field::{Field, Shape};
+use super::field::{Byte, Field, Shape};
 use super::formula::{Ask, Clause, Condition, Values};
-use super::load::{Loaded, Loads};
+use super::load::{Loaded, Loads, states};
 use super::ranges::Ranges;
 use super::registers::{Functions, Held, Origin, Reader, Registers};
-use crate::expr::{CmpOp, CtDirection, CtKey, DynsetOp, LookupTo, MetaKey};
+use super::state::Instead;
+use super::translate::Translation;
+use crate::expr::{CmpOp, CtDirection, CtKey, DynsetOp, LookupTo, MetaKey, ObjectKind, PayloadBase};
+use crate::flow::CtState;
 use crate::judge::{Environment, Rates};
 use crate::{Expr, Reg, Rule, Set, SetRef, Verdict};
 use std::collections::HashMap;
@@ -26,6 +29,14 @@ pub(super) enum Step {
     Choose(Vec<(Vec<Ask>, Vec<Step>)>),
     /// `mark = (mark & and) ^ xor`; none: to what is not known.
     Mark(Option<(u32, u32)>),
+    /// The same of a connection's.
+    CtMark(Option<(u32, u32)>),
+    /// Packets that have no connection get none.
+    Untrack(Vec<Ask>),
+    /// A field is something else from here on.
+    Change(Field, Instead),
+    /// An end is translated, and this chain accepts.
+    Translate(Translation),
     /// An element is added to that set.
     Add(usize),
     /// What cannot be known: all ways are gone.
@@ -66,7 +77,7 @@ pub(super) struct Compiler<'a, 'r> {
 }
 
 /// What comes of one instruction.
-enum Compiled {
+pub(super) enum Compiled {
     Nothing,
     Steps(Vec<Step>),
     /// The rest of the rule, for each choice with what it leaves in the registers.
@@ -119,6 +130,10 @@ impl<'r> Compiler<'_, 'r> {
                 let loaded = self.loads().fib(*result, *flags);
                 self.load(loaded, *dreg, registers)
             }
+            Expr::CtSet { key: CtKey::Mark, sreg, .. } => {
+                let change = mark(registers, *sreg).filter(|(and, _)| *and == 0);
+                Compiled::Steps(vec![Step::CtMark(change)])
+            }
             Expr::MetaSet { key: MetaKey::Mark, sreg } => {
                 Compiled::Steps(vec![Step::Mark(mark(registers, *sreg))])
             }
@@ -150,20 +165,24 @@ impl<'r> Compiler<'_, 'r> {
             Expr::Reject(_) => Compiled::Steps(vec![Step::End(End::Reject)]),
             Expr::Limit { invert, .. } => self.guard(self.limit(*invert), false),
             Expr::Dynset { .. } => self.dynset(expr, registers),
-            Expr::Counter { .. } | Expr::Log { .. } | Expr::Notrack | Expr::MetaSet { .. } => {
+            Expr::Notrack => Compiled::Steps(vec![self.untrack()]),
+            Expr::Counter { .. } | Expr::Log { .. } | Expr::MetaSet { .. } | Expr::CtSet { .. } => {
                 Compiled::Nothing
             }
-            Expr::Nat { .. } | Expr::Masquerade { .. } | Expr::Redirect { .. } => {
-                Compiled::Steps(vec![Step::End(End::Accept)])
+            Expr::Nat { .. } | Expr::Masquerade { .. } | Expr::Redirect { .. } => self.nat(expr, registers),
+            Expr::PayloadSet { base, offset, len, .. } => self.written(*base, *offset, *len),
+            Expr::Object { kind, .. } => self.object(*kind),
+            Expr::Tproxy { .. } => self.guard(Condition::doubt(), false),
+            Expr::XtMatch(asked) => {
+                let condition = self.xt_match(&asked.condition);
+                self.guard(condition, false)
             }
-            Expr::CtSet { .. } | Expr::PayloadSet { .. } => Compiled::Nothing,
-            Expr::XtMatch(_) | Expr::Object { .. } => self.guard(Condition::doubt(), false),
-            Expr::XtTarget(_) | Expr::Tproxy { .. } => Compiled::Steps(vec![Step::Anything]),
+            Expr::XtTarget(done) => self.xt_target(&done.action),
             Expr::Foreign { name, .. } => self.foreign(name, registers),
         }
     }
 
-    fn loads(&mut self) -> Loads<'_> {
+    pub(super) fn loads(&mut self) -> Loads<'_> {
         Loads { shape: self.shape, environment: self.environment, functions: &mut self.functions }
     }
 
@@ -183,23 +202,52 @@ impl<'r> Compiler<'_, 'r> {
         Compiled::Steps(vec![Step::Guard { asks: self.values.ask(condition), invert }])
     }
 
-    /// The addresses of a new flow are those that it opens with; of others, conntrack knows more than a flow
-    /// tells.
+    /// What a connection is called by is known of one that the packet opens; of others, conntrack knows more
+    /// than a flow tells.
     fn ct(&mut self, key: CtKey, dir: Option<CtDirection>, dreg: Reg, registers: &mut Registers) -> Compiled {
-        let field = match (key, dir) {
-            (CtKey::SrcIp | CtKey::SrcIp6, Some(CtDirection::Original)) => Field::Src,
-            (CtKey::DstIp | CtKey::DstIp6, Some(CtDirection::Original)) => Field::Dst,
-            _ => {
-                let loaded = self.loads().ct(key);
-                return self.load(loaded, dreg, registers);
-            }
-        };
-        let new = Condition(vec![Clause::field(Field::Ct, Ranges::one(0))]);
-        let known = Condition(vec![Clause::field(Field::Ct, Ranges::span(1, 2))]);
+        let of_new = matches!(key, CtKey::Mark | CtKey::Status) || self.loads().tuple(key, dir).is_some();
+        let loaded = self.loads().ct(key, dir);
+        if !of_new {
+            return self.load(loaded, dreg, registers);
+        }
         let mut opening = registers.clone();
-        opening.write(dreg, &Held::whole(Origin::Field(field), self.shape.bytes(field)));
-        registers.forget(dreg, usize::from(self.shape.bytes(field)));
-        Compiled::Fork(vec![(new, opening), (known, registers.clone())])
+        opening.write(dreg, &loaded.held);
+        registers.forget(dreg, loaded.held.len());
+        let state = |first, last| Condition(vec![Clause::field(Field::Ct, Ranges::span(first, last))]);
+        Compiled::Fork(vec![(state(0, 0), opening), (state(1, 2), registers.clone())])
+    }
+
+    /// Packets that have no connection.
+    pub(super) fn untrack(&mut self) -> Step {
+        let without = states(&[CtState::Invalid, CtState::Untracked]);
+        Step::Untrack(self.values.ask(Condition(vec![Clause::field(Field::Ct, without)])))
+    }
+
+    /// Bytes of a packet are written: what they were part of is not known any more.
+    fn written(&mut self, base: PayloadBase, offset: u32, len: u32) -> Compiled {
+        let mut fields: Vec<Field> = Vec::new();
+        for at in offset..offset.saturating_add(len) {
+            if let Byte::Of(field, _) = self.shape.byte(base, at) {
+                fields.push(field);
+            }
+        }
+        fields.dedup();
+        Compiled::Steps(fields.into_iter().map(|field| Step::Change(field, Instead::Any)).collect())
+    }
+
+    fn object(&mut self, kind: ObjectKind) -> Compiled {
+        match kind {
+            ObjectKind::Counter
+            | ObjectKind::CtHelper
+            | ObjectKind::CtTimeout
+            | ObjectKind::CtExpectation
+            | ObjectKind::Secmark
+            | ObjectKind::Tunnel => Compiled::Nothing,
+            ObjectKind::Limit | ObjectKind::Quota | ObjectKind::ConnLimit => {
+                self.guard(Condition::doubt(), false)
+            }
+            ObjectKind::Synproxy | ObjectKind::Other(_) => Compiled::Steps(vec![Step::Anything]),
+        }
     }
 
     fn compare(&mut self, held: &[Held], op: CmpOp, value: &[u8]) -> Compiled {
@@ -216,7 +264,7 @@ impl<'r> Compiler<'_, 'r> {
         self.guard(condition, invert)
     }
 
-    fn limit(&self, invert: bool) -> Condition {
+    pub(super) fn limit(&self, invert: bool) -> Condition {
         match self.environment.rates {
             Rates::Within => Condition::of(!invert),
             Rates::Beyond => Condition::of(invert),
@@ -302,13 +350,25 @@ impl<'r> Compiler<'_, 'r> {
     /// Instructions that are not modelled, by Linux's name.
     fn foreign(&mut self, name: &str, registers: &mut Registers) -> Compiled {
         match name {
-            "nat" | "masq" | "redir" => Compiled::Steps(vec![Step::End(End::Accept)]),
-            "payload" | "last" | "dup" | "flow_offload" | "ct" => Compiled::Nothing,
-            "numgen" | "hash" | "socket" | "rt" | "osf" | "xfrm" | "exthdr" | "tunnel" | "inner" => {
+            // Of a layout that is not known: to what, is not known.
+            "nat" | "masq" | "redir" => {
+                let anything = [Field::Src, Field::Dst, Field::Sport, Field::Dport];
+                let mut steps: Vec<Step> = anything.map(|field| Step::Change(field, Instead::Any)).into();
+                steps.push(Step::End(End::Accept));
+                Compiled::Steps(steps)
+            }
+            "last" | "dup" | "flow_offload" | "ct" | "meta" => Compiled::Nothing,
+            "numgen" | "hash" | "bitwise" | "byteorder" => {
+                registers.forget_all();
+                Compiled::Nothing
+            }
+            "socket" | "rt" | "osf" | "xfrm" | "exthdr" | "tunnel" | "inner" | "fib" => {
                 registers.forget_all();
                 self.guard(Condition::doubt(), false)
             }
-            "match" | "quota" | "connlimit" => self.guard(Condition::doubt(), false),
+            "match" | "quota" | "connlimit" | "cmp" | "range" | "limit" => {
+                self.guard(Condition::doubt(), false)
+            }
             _ => Compiled::Steps(vec![Step::Anything]),
         }
     }
@@ -318,7 +378,7 @@ impl Step {
     /// Whether nothing comes after it in its rule.
     fn lets_nothing_by(&self) -> bool {
         match self {
-            Step::End(_) => true,
+            Step::End(_) | Step::Translate(_) => true,
             Step::Guard { asks, invert } => asks.is_empty() && !invert,
             _ => false,
         }
@@ -326,7 +386,7 @@ impl Step {
 }
 
 fn added_ask(set: usize) -> Vec<Ask> {
-    vec![Ask { fields: Vec::new(), marks: Vec::new(), added: Some(set), in_doubt: true }]
+    vec![Ask { fields: Vec::new(), beside: Vec::new(), added: Some(set), in_doubt: true }]
 }
 
 /// What becomes of the mark: bits kept and flipped; none where it is not known.

@@ -4,13 +4,35 @@
 
 use super::field::Field;
 use super::ranges::Ranges;
+use crate::expr::NatKind;
 use std::collections::{BTreeMap, HashMap};
 
 /// What is asked of a number: bits, or a range of the whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Asked {
-    Bits { mask: u128, value: u128 },
-    Within { first: u128, last: u128 },
+    Bits {
+        mask: u128,
+        value: u128,
+    },
+    /// Not just these.
+    OtherBits {
+        mask: u128,
+        value: u128,
+    },
+    Within {
+        first: u128,
+        last: u128,
+    },
+}
+
+/// Which of a field's values is asked for, where rules may have changed it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum View {
+    Now,
+    /// That of the flow as it came.
+    First,
+    /// As it is, while no rule has changed it; then it is not known.
+    Untouched,
 }
 
 impl Asked {
@@ -18,6 +40,9 @@ impl Asked {
     pub(super) fn values(self, bits: u32) -> Option<Ranges> {
         match self {
             Asked::Bits { mask, value } => Ranges::masked(bits, mask, value),
+            Asked::OtherBits { mask, value } => {
+                Ranges::masked(bits, mask, value).map(|these| these.complement(super::ranges::ones(bits)))
+            }
             Asked::Within { first, last } => Some(Ranges::span(first, last)),
         }
     }
@@ -30,18 +55,31 @@ impl Asked {
     pub(super) fn holds(self, number: u128) -> bool {
         match self {
             Asked::Bits { mask, value } => number & mask == value,
+            Asked::OtherBits { mask, value } => number & mask != value,
             Asked::Within { first, last } => (first..=last).contains(&number),
         }
     }
+}
+
+/// What is asked of what rules made of a packet, beside its header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Beside {
+    Mark(Asked),
+    /// Of a connection that the packet opens.
+    CtMark(Asked),
+    /// `ct status` of a connection that the packet opens.
+    CtStatus(Asked),
+    /// An end of the connection is translated.
+    Translated(NatKind),
 }
 
 /// Every part of it must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(super) struct Clause {
     /// The field has one of the values.
-    pub(super) fields: BTreeMap<Field, Ranges>,
-    /// What is asked of the mark: all of it holds.
-    pub(super) marks: Vec<Asked>,
+    pub(super) fields: BTreeMap<(Field, View), Ranges>,
+    /// What is asked beside the header: all of it holds.
+    pub(super) beside: Vec<Beside>,
     /// A rule before has added an element to that set.
     pub(super) added: Option<usize>,
     /// And something that no flow tells.
@@ -56,7 +94,17 @@ impl Clause {
 
     /// A field has one of the values.
     pub(super) fn field(field: Field, values: Ranges) -> Clause {
-        Clause { fields: [(field, values)].into(), ..Clause::default() }
+        Clause::seen(field, View::Now, values)
+    }
+
+    /// A field, seen so, has one of the values.
+    pub(super) fn seen(field: Field, view: View, values: Ranges) -> Clause {
+        Clause { fields: [((field, view), values)].into(), ..Clause::default() }
+    }
+
+    /// What is asked beside the header.
+    pub(super) fn beside(asked: Beside) -> Clause {
+        Clause { beside: vec![asked], ..Clause::default() }
     }
 
     /// This and another; none if they exclude each other.
@@ -71,7 +119,7 @@ impl Clause {
             }
             self.fields.insert(*field, both);
         }
-        self.marks.extend(&other.marks);
+        self.beside.extend(&other.beside);
         self.added = self.added.or(other.added);
         self.in_doubt |= other.in_doubt;
         Some(self)
@@ -97,6 +145,12 @@ impl Condition {
 
     pub(super) fn of(holds: bool) -> Condition {
         if holds { Condition::always() } else { Condition::never() }
+    }
+
+    /// One of both holds.
+    pub(super) fn or(mut self, other: Condition) -> Condition {
+        self.0.extend(other.0);
+        self
     }
 
     /// Both hold.
@@ -125,7 +179,7 @@ fn merge(clauses: Vec<Clause>, field: Field) -> Vec<Clause> {
     let mut merged: Vec<(Clause, Vec<(u128, u128)>)> = Vec::new();
     let mut others = Vec::new();
     for mut clause in clauses {
-        let Some(values) = clause.fields.remove(&field) else {
+        let Some(values) = clause.fields.remove(&(field, View::Now)) else {
             others.push(clause);
             continue;
         };
@@ -136,7 +190,7 @@ fn merge(clauses: Vec<Clause>, field: Field) -> Vec<Clause> {
         merged[place].1.extend(values.ranges());
     }
     let whole = merged.into_iter().map(|(mut clause, values)| {
-        clause.fields.insert(field, Ranges::of(values));
+        clause.fields.insert((field, View::Now), Ranges::of(values));
         clause
     });
     others.extend(whole);
@@ -146,8 +200,8 @@ fn merge(clauses: Vec<Clause>, field: Field) -> Vec<Clause> {
 /// A clause whose values are known by number.
 #[derive(Debug, Clone)]
 pub(super) struct Ask {
-    pub(super) fields: Vec<(Field, usize)>,
-    pub(super) marks: Vec<Asked>,
+    pub(super) fields: Vec<(Field, View, usize)>,
+    pub(super) beside: Vec<Beside>,
     pub(super) added: Option<usize>,
     pub(super) in_doubt: bool,
 }
@@ -176,9 +230,9 @@ impl Values {
 
     /// A condition by numbers.
     pub(super) fn ask(&mut self, condition: Condition) -> Vec<Ask> {
-        let asks = condition.0.into_iter().map(|Clause { fields, marks, added, in_doubt }| {
-            let fields = fields.into_iter().map(|(field, values)| (field, self.number(field, values)));
-            Ask { fields: fields.collect(), marks, added, in_doubt }
+        let asks = condition.0.into_iter().map(|Clause { fields, beside, added, in_doubt }| {
+            let number = |((field, view), values)| (field, view, self.number(field, values));
+            Ask { fields: fields.into_iter().map(number).collect(), beside, added, in_doubt }
         });
         asks.collect()
     }

@@ -1,14 +1,14 @@
 //! What an instruction loads, for all flows of a shape at once.
 //! Not here: what rules make of it ([`super::compile`]).
 
-use super::field::{Byte, CT_STATES, Field, NO_NAME, Shape, name, number};
-use super::formula::{Clause, Condition};
+use super::field::{Byte, CT_STATES, Field, Kind, NO_NAME, Shape, name, number};
+use super::formula::{Clause, Condition, View};
 use super::ranges::Ranges;
 use super::registers::{Function, Functions, Held, Origin};
 use crate::Family;
-use crate::expr::{CtKey, FibFlags, FibResult, MetaKey, PayloadBase};
+use crate::expr::{CtDirection, CtKey, FibFlags, FibResult, MetaKey, PayloadBase};
 use crate::flow::{CtState, Direction};
-use crate::judge::Environment;
+use crate::judge::{Environment, Network};
 use std::net::{IpAddr, Ipv4Addr};
 
 /// Bytes for a register, and what must hold for the rule to go on.
@@ -65,8 +65,8 @@ impl Loads<'_> {
                 None => Loaded::of(Held::whole(Origin::Field(Field::Proto), 1)),
             },
             MetaKey::Mark => Loaded::of(Held::host(Origin::Mark, 4)),
-            MetaKey::IifName => self.interface_name(Field::Iif),
-            MetaKey::OifName => self.interface_name(Field::Oif),
+            MetaKey::IifName => Loaded::of(Held::whole(Origin::Field(Field::Iif), 16)),
+            MetaKey::OifName => Loaded::of(Held::whole(Origin::Field(Field::Oif), 16)),
             MetaKey::Iif => self.interface_number(Field::Iif),
             MetaKey::Oif => self.interface_number(Field::Oif),
             MetaKey::PktType => self.packet_type(),
@@ -76,35 +76,20 @@ impl Loads<'_> {
         }
     }
 
-    fn has(&self, field: Field) -> bool {
-        self.shape.fields().contains(&field)
-    }
-
-    fn interface_name(&self, field: Field) -> Loaded {
-        if self.has(field) {
-            Loaded::of(Held::whole(Origin::Field(field), 16))
-        } else {
-            Loaded::constant(&[0; 16])
-        }
-    }
-
     fn interface_number(&mut self, field: Field) -> Loaded {
-        if !self.has(field) {
-            return Loaded::constant(&[0; 4]);
-        }
         let pieces = self.interface_numbers();
-        let function = Function { field, bytes: 4, pieces, never: Some(LOOPBACK) };
+        let function = Function { field, view: View::Now, bytes: 4, pieces, never: Some(LOOPBACK) };
         Loaded::of(Held::host(self.functions.add(function), 4))
     }
 
-    /// Numbers by name: loopback's is one everywhere, others are the host's. An interface that is not known
+    /// Numbers by name: none has zero, loopback's is one everywhere, others are the host's. An interface that is not known
     /// has a number that is not loopback's: asked for that alone, it is surely another.
     fn interface_numbers(&self) -> Vec<(Ranges, Option<u128>)> {
         let known =
             self.environment.interfaces.iter().map(|(name_of, index)| (name(name_of), u128::from(*index)));
         let mut pieces: Vec<(u128, u128)> = known
             .filter(|(of, _)| *of != name("lo"))
-            .chain([(name("lo"), LOOPBACK), (NO_NAME, u32::MAX.into())])
+            .chain([(0, 0), (name("lo"), LOOPBACK), (NO_NAME, u32::MAX.into())])
             .collect();
         pieces.sort_unstable();
         let named = Ranges::of(pieces.iter().map(|(of, _)| (*of, *of)).collect());
@@ -114,10 +99,17 @@ impl Loads<'_> {
 
     /// `PACKET_HOST` and so on of `if_packet.h`, as far as the destination tells it.
     fn packet_type(&mut self) -> Loaded {
+        let pieces = self.packet_types();
+        let function = Function { field: Field::Dst, view: View::First, bytes: 1, pieces, never: None };
+        Loaded::of(Held::host(self.functions.add(function), 1))
+    }
+
+    /// Packet types by the destination that a flow came with.
+    pub(super) fn packet_types(&self) -> Vec<(Ranges, Option<u128>)> {
         if self.shape.direction != Direction::In {
-            return Loaded::unknown(1);
+            return vec![(Ranges::span(0, self.shape.largest(Field::Dst)), None)];
         }
-        let (broadcast, multicast) = (self.broadcast(), self.multicast());
+        let (broadcast, multicast) = (self.all_ones(), self.multicast());
         let special = broadcast.or(&multicast);
         let host = match self.shape.family {
             Family::Ip => self.mine().unwrap_or_default().or(&self.loopback()),
@@ -125,52 +117,58 @@ impl Loads<'_> {
         };
         let host = host.and(&special.complement(u128::MAX));
         let rest = special.or(&host).complement(self.shape.largest(Field::Dst));
-        let pieces = vec![(broadcast, Some(1)), (multicast, Some(2)), (host, Some(0)), (rest, None)];
-        Loaded::of(self.function(Field::Dst, 1, pieces))
+        vec![(broadcast, Some(1)), (multicast, Some(2)), (host, Some(0)), (rest, None)]
     }
 
     /// `ct`. A packet that conntrack does not know ends the rule, unless it asks for the state.
-    pub(super) fn ct(&mut self, key: CtKey) -> Loaded {
-        if key == CtKey::State {
-            let bits =
-                CT_STATES.iter().enumerate().map(|(at, state)| (Ranges::one(at as u128), Some(bit(*state))));
-            let pieces = bits.collect();
-            return Loaded::of(self.function(Field::Ct, 4, pieces));
-        }
+    pub(super) fn ct(&mut self, key: CtKey, dir: Option<CtDirection>) -> Loaded {
+        let new = states(&[CtState::New]);
         let held = match key {
-            CtKey::L3Protocol => {
-                return self.tracked(Loaded::constant(if self.shape.family == Family::Ip {
-                    &[2]
-                } else {
-                    &[10]
-                }));
+            CtKey::State => return self.state(),
+            CtKey::L3Protocol => Loaded::constant(if self.shape.family == Family::Ip { &[2] } else { &[10] }),
+            CtKey::Protocol => self.meta(MetaKey::L4Proto),
+            CtKey::Direction => {
+                let pieces = vec![(new.clone(), Some(0)), (new.complement(u128::MAX), None)];
+                Loaded::of(self.function(Field::Ct, 1, pieces))
             }
-            CtKey::Protocol => return self.tracked_proto(),
-            CtKey::Direction => self.function(
-                Field::Ct,
-                1,
-                vec![
-                    (states(&[CtState::New]), Some(0)),
-                    (states(&[CtState::New]).complement(u128::MAX), None),
-                ],
-            ),
-            CtKey::ProtoSrc | CtKey::ProtoDst | CtKey::Zone => vec![Held::Unknown; 2],
-            CtKey::Src | CtKey::Dst | CtKey::SrcIp6 | CtKey::DstIp6 | CtKey::Helper | CtKey::Labels => {
-                vec![Held::Unknown; 16]
-            }
-            _ => vec![Held::Unknown; 4],
+            CtKey::Mark => Loaded::of(Held::host(Origin::CtMark, 4)),
+            CtKey::Status => Loaded::of(Held::host(Origin::CtStatus, 4)),
+            key => match self.tuple(key, dir) {
+                Some(origin) => Loaded::of(Held::whole(origin, self.origin_bytes(origin))),
+                None => Loaded::unknown(ct_len(key)),
+            },
         };
-        self.tracked(Loaded::of(held))
-    }
-
-    fn tracked_proto(&mut self) -> Loaded {
-        let loaded = self.meta(MetaKey::L4Proto);
-        self.tracked(loaded)
-    }
-
-    fn tracked(&self, loaded: Loaded) -> Loaded {
         let known = states(&[CtState::New, CtState::Established, CtState::Related]);
-        Loaded { only: Condition(vec![Clause::field(Field::Ct, known)]), ..loaded }
+        Loaded { only: Condition(vec![Clause::field(Field::Ct, known)]), ..held }
+    }
+
+    fn state(&mut self) -> Loaded {
+        let place = |at: usize| Ranges::one(at as u128);
+        let pieces = CT_STATES.iter().enumerate().map(|(at, state)| (place(at), Some(bit(*state))));
+        let pieces = pieces.collect();
+        Loaded::of(self.function(Field::Ct, 4, pieces))
+    }
+
+    /// An end of a connection that a packet opens: the first packet's as it came, the answers' as it is now. Of
+    /// other connections it is not known: [`super::compile`] tells them apart.
+    pub(super) fn tuple(&self, key: CtKey, dir: Option<CtDirection>) -> Option<Origin> {
+        let is_reply = dir? == CtDirection::Reply;
+        let has_ports = matches!(self.shape.kind, Kind::Tcp | Kind::Udp | Kind::Sctp);
+        let field = match key {
+            CtKey::SrcIp | CtKey::SrcIp6 | CtKey::Src => [Field::Src, Field::Dst],
+            CtKey::DstIp | CtKey::DstIp6 | CtKey::Dst => [Field::Dst, Field::Src],
+            CtKey::ProtoSrc if has_ports => [Field::Sport, Field::Dport],
+            CtKey::ProtoDst if has_ports => [Field::Dport, Field::Sport],
+            _ => return None,
+        };
+        Some(if is_reply { Origin::Field(field[1]) } else { Origin::First(field[0]) })
+    }
+
+    fn origin_bytes(&self, origin: Origin) -> u8 {
+        match origin {
+            Origin::Field(field) | Origin::First(field) => self.shape.bytes(field),
+            _ => 4,
+        }
     }
 
     pub(super) fn fib(&mut self, result: FibResult, flags: FibFlags) -> Loaded {
@@ -178,8 +176,9 @@ impl Loads<'_> {
         match result {
             FibResult::AddrType => {
                 let pieces = self.address_types(asked);
-                let held = self.function(asked, 4, pieces);
-                Loaded::of(held)
+                let function =
+                    Function { field: asked, view: View::Untouched, bytes: 4, pieces, never: None };
+                Loaded::of(Held::host(self.functions.add(function), 4))
             }
             FibResult::OifName => Loaded::unknown(16),
             FibResult::Oif if !flags.saddr => Loaded::unknown(4),
@@ -194,7 +193,7 @@ impl Loads<'_> {
 
     /// An IPv6 destination of what comes in is this host's or a group; one of IPv4 may be a subnet's broadcast
     /// address, which only the host can tell.
-    fn address_types(&self, asked: Field) -> Vec<(Ranges, Option<u128>)> {
+    pub(super) fn address_types(&self, asked: Field) -> Vec<(Ranges, Option<u128>)> {
         let mut pieces: Vec<(Ranges, Option<u128>)> = Vec::new();
         let mut rest = self.shape.domain(asked);
         let mut take = |values: Ranges, kind| {
@@ -202,16 +201,18 @@ impl Loads<'_> {
             rest = rest.and(&values.complement(u128::MAX));
         };
         take(self.multicast(), Some(MULTICAST));
-        take(self.broadcast(), Some(BROADCAST));
+        take(self.all_ones(), Some(BROADCAST));
         take(self.loopback(), Some(LOCAL));
         let mine = self.mine();
         take(mine.clone().unwrap_or_default(), Some(LOCAL));
+        take(self.broadcasts(), Some(BROADCAST));
         let all = Ranges::span(0, u128::MAX);
         match self.shape.family {
             Family::Ip if asked == Field::Src && mine.is_some() => {
                 take(Ranges::one(0), None);
                 take(all, Some(UNICAST));
             }
+            Family::Ip if mine.is_some() && !self.environment.networks.is_empty() => take(all, Some(UNICAST)),
             Family::Ip => take(all, None),
             _ if self.shape.direction == Direction::In && asked == Field::Dst => take(all, Some(LOCAL)),
             _ => take(all, mine.map(|_| UNICAST)),
@@ -220,7 +221,7 @@ impl Loads<'_> {
     }
 
     fn function(&mut self, field: Field, bytes: u8, pieces: Vec<(Ranges, Option<u128>)>) -> Vec<Held> {
-        let origin = self.functions.add(Function { field, bytes, pieces, never: None });
+        let origin = self.functions.add(Function { field, view: View::Now, bytes, pieces, never: None });
         Held::host(origin, bytes)
     }
 
@@ -238,7 +239,20 @@ impl Loads<'_> {
         }
     }
 
-    fn broadcast(&self) -> Ranges {
+    /// The last addresses of this host's networks, of those with more than two addresses (RFC 3021).
+    fn broadcasts(&self) -> Ranges {
+        if self.shape.family != Family::Ip {
+            return Ranges::NONE;
+        }
+        let last = |network: &Network| {
+            let host = u32::MAX.checked_shr(network.prefix_len.into()).unwrap_or(0);
+            number(network.address) | u128::from(host)
+        };
+        let wide = self.environment.networks.iter().filter(|n| n.address.is_ipv4() && n.prefix_len < 31);
+        Ranges::of(wide.map(|network| (last(network), last(network))).collect())
+    }
+
+    fn all_ones(&self) -> Ranges {
         match self.shape.family {
             Family::Ip => Ranges::one(u32::from(Ipv4Addr::BROADCAST).into()),
             _ => Ranges::NONE,
@@ -267,5 +281,16 @@ fn bit(state: CtState) -> u128 {
         CtState::Related => 4,
         CtState::New => 8,
         CtState::Untracked => 64,
+    }
+}
+
+/// Bytes of a value that is not known.
+pub(super) fn ct_len(key: CtKey) -> usize {
+    match key {
+        CtKey::ProtoSrc | CtKey::ProtoDst | CtKey::Zone => 2,
+        CtKey::Src | CtKey::Dst | CtKey::SrcIp6 | CtKey::DstIp6 | CtKey::Helper | CtKey::Labels => 16,
+        CtKey::Direction => 1,
+        CtKey::Other(_) => 8,
+        _ => 4,
     }
 }

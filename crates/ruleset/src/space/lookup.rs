@@ -3,7 +3,7 @@
 
 use super::compile::{Compiler, Step};
 use super::field::Field;
-use super::formula::{Ask, Clause, Condition};
+use super::formula::{Ask, Clause, Condition, View};
 use super::ranges::Ranges;
 use super::registers::{Held, Origin};
 use crate::judge::Timed;
@@ -15,6 +15,7 @@ impl Compiler<'_, '_> {
     /// Whether the key is in the set.
     pub(super) fn membership(&mut self, set: &Set, key: &[Held], added: Option<usize>, invert: bool) -> Step {
         let mut asks = match self.whole_field(set, key) {
+            _ if self.alive(set).any(is_for_others) => self.values.ask(Condition::always()),
             Some(field) => vec![self.whole_set(set, field)],
             None => {
                 let condition = Condition(self.alive(set).flat_map(|e| self.holds(set, e, key).0).collect());
@@ -23,7 +24,7 @@ impl Compiler<'_, '_> {
         };
         asks.extend(added.map(|set| Ask {
             fields: Vec::new(),
-            marks: Vec::new(),
+            beside: Vec::new(),
             added: Some(set),
             in_doubt: true,
         }));
@@ -45,7 +46,7 @@ impl Compiler<'_, '_> {
             self.values.number(field, values)
         });
         self.whole_sets.insert((place, field), number);
-        Ask { fields: vec![(field, number)], marks: Vec::new(), added: None, in_doubt: false }
+        Ask { fields: vec![(field, View::Now, number)], beside: Vec::new(), added: None, in_doubt: false }
     }
 
     /// The keys of each verdict of a map.
@@ -71,13 +72,16 @@ impl Compiler<'_, '_> {
         data: impl Fn(&'s Element) -> Option<D>,
     ) -> Vec<(D, Condition)> {
         let mut found: BTreeMap<D, Vec<Clause>> = BTreeMap::new();
-        for element in self.alive(set) {
+        let others = self.alive(set).find(|element| is_for_others(element)).and_then(&data);
+        for element in self.alive(set).filter(|element| !is_for_others(element)) {
             let condition = self.holds(set, element, key);
             if let (Some(data), false) = (data(element), condition.0.is_empty()) {
                 found.entry(data).or_default().extend(condition.0);
             }
         }
-        found.into_iter().map(|(data, clauses)| (data, Condition(clauses).merged())).collect()
+        // Arms are tried in order, so that what no element holds comes last.
+        let found = found.into_iter().map(|(data, clauses)| (data, Condition(clauses).merged()));
+        found.chain(others.map(|data| (data, Condition::always()))).collect()
     }
 
     /// Whether an element holds the key: field by field.
@@ -113,6 +117,11 @@ impl Compiler<'_, '_> {
             }
         })
     }
+}
+
+/// An element without a key stands for every key that no other element holds.
+fn is_for_others(element: &Element) -> bool {
+    element.key.bytes().is_empty()
 }
 
 fn last(element: &Element) -> &Value {

@@ -17,13 +17,17 @@ mod cover;
 mod diagram;
 mod field;
 mod formula;
+mod hooks;
 mod load;
 mod lookup;
 mod program;
 mod ranges;
 mod region;
 mod registers;
+mod state;
+mod translate;
 mod walk;
+mod xt;
 
 pub use boxes::FlowBox;
 pub use diagram::Space;
@@ -86,8 +90,10 @@ pub fn study(question: Question<'_>, mut visit: impl FnMut(Study)) -> Result<(),
         for (shape, programs, regions) in ready.shapes {
             let fields = of_shape(shape, &fields);
             let mut arena = Arena::new(fields.alphabets.iter().map(|a| a.count()).collect());
-            let walks: Result<Vec<Fates>, TooLarge> =
-                programs.iter().map(|program| Walk::new(&mut arena, &fields, program).run()).collect();
+            let walks: Result<Vec<Fates>, TooLarge> = programs
+                .iter()
+                .map(|program| Walk::new(&mut arena, &fields, &ready.values, program).run())
+                .collect();
             let fates = walks?;
             let regions = regions.iter().map(|asks| region(&mut arena, &fields, asks)).collect();
             visit(Study { shape, fates, regions, arena, fields });
@@ -115,7 +121,7 @@ impl Ready {
                 |(source, ruleset): (&Source<'_>, &Option<Numbered<'_>>)| match (source, ruleset) {
                     (Source::Specification(wanted), _) => wanted.program(shape, &mut values),
                     (_, Some(ruleset)) => ruleset.program(shape, environment, &mut values, &mut whole_sets),
-                    (Source::Ruleset(_), None) => Program { chains: Vec::new(), hooked: Vec::new() },
+                    (Source::Ruleset(_), None) => Specification::default().program(shape, &mut values),
                 };
             let programs = sources.iter().zip(&rulesets).map(&mut program).collect();
             let regions = regions.iter().map(|region| region.asks(shape, &mut values)).collect();
@@ -153,7 +159,7 @@ fn of_shape(shape: Shape, alphabets: &HashMap<Field, Rc<Alphabet>>) -> Fields {
 
 fn region(arena: &mut Arena, fields: &Fields, asks: &[Ask]) -> Space {
     asks.iter().fold(Space::NONE, |all, ask| {
-        let one = ask.fields.iter().fold(Space::ALL, |space, (field, number)| {
+        let one = ask.fields.iter().fold(Space::ALL, |space, (field, _, number)| {
             let Some(place) = fields.order.iter().position(|own| own == field) else { return Space::NONE };
             let literal = arena.one_of(place, fields.alphabets[place].members(*number));
             arena.and(space, literal)

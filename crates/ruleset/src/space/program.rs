@@ -4,21 +4,19 @@
 
 use super::compile::{Compiler, End, Names, Step};
 use super::field::{Field, Shape};
-use super::formula::{Clause, Condition, Values};
-use super::load::states;
+use super::formula::Values;
+use super::hooks;
 use super::registers::Functions;
 use super::walk::{Base, Program};
-use crate::flow::{CtState, Direction};
 use crate::judge::Environment;
-use crate::table::ChainKind;
-use crate::{Chain, ChainPolicy, Family, Hook, Ruleset, Table};
+use crate::{Chain, Hook, Ruleset, Table};
 use std::collections::HashMap;
 
 /// A ruleset's chains and sets, numbered.
 pub(super) struct Numbered<'r> {
-    tables: Vec<(&'r Table, Names<'r>)>,
+    pub(super) tables: Vec<(&'r Table, Names<'r>)>,
     /// Every chain with its table's place.
-    chains: Vec<(usize, &'r Chain)>,
+    pub(super) chains: Vec<(usize, &'r Chain)>,
 }
 
 impl<'r> Numbered<'r> {
@@ -49,10 +47,13 @@ impl<'r> Numbered<'r> {
         values: &mut Values,
         whole_sets: &mut HashMap<(usize, Field), usize>,
     ) -> Program {
-        let hooked = self.hooked(shape, values);
+        let hooks = hooks::met(shape.direction, environment.hooks);
+        let hooked: Vec<(Hook, Vec<Base>)> =
+            hooks.iter().map(|hook| (*hook, self.hooked(*hook, shape, values))).collect();
         let mut chains: Vec<Vec<Vec<Step>>> = self.chains.iter().map(|_| Vec::new()).collect();
         let mut is_ready = vec![false; chains.len()];
-        let mut waiting: Vec<usize> = hooked.iter().map(|base| base.chain).collect();
+        let mut waiting: Vec<usize> =
+            hooked.iter().flat_map(|(_, bases)| bases).map(|base| base.chain).collect();
         let mut functions = Functions::default();
         while let Some(number) = waiting.pop() {
             if std::mem::replace(&mut is_ready[number], true) {
@@ -72,35 +73,7 @@ impl<'r> Numbered<'r> {
             functions = compiler.functions;
             chains[number].iter().for_each(|steps| targets(steps, &mut waiting));
         }
-        Program { chains, hooked }
-    }
-
-    /// The base chains that flows of a shape meet, in the order in which Linux runs them: by priority, and of
-    /// one priority the one that was hooked last first.
-    fn hooked(&self, shape: Shape, values: &mut Values) -> Vec<Base> {
-        let hook = match shape.direction {
-            Direction::In => Hook::Input,
-            Direction::Out => Hook::Output,
-            Direction::Forward => Hook::Forward,
-        };
-        let mut found = Vec::new();
-        for (number, (table, chain)) in self.chains.iter().enumerate().rev() {
-            let table = self.tables[*table].0;
-            let sees = table.id.family == Family::Inet || table.id.family == shape.family;
-            let Some(base) = chain.base.as_ref().filter(|base| base.hook == hook) else { continue };
-            if sees && !table.flags.dormant {
-                found.push((base.priority, number, base));
-            }
-        }
-        found.sort_by_key(|(priority, ..)| *priority);
-        let opening = Condition(vec![Clause::field(Field::Ct, states(&[CtState::New, CtState::Related]))]);
-        let base = |(_, chain, base): (i32, usize, &crate::BaseChain)| Base {
-            chain,
-            // Chains of nat see only what opens a connection.
-            only: values.ask(if base.kind == ChainKind::Nat { opening.clone() } else { Condition::always() }),
-            accepts: base.policy == ChainPolicy::Accept,
-        };
-        found.into_iter().map(base).collect()
+        Program { chains, hooked, route: hooks::route(shape, environment, values) }
     }
 }
 

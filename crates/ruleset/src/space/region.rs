@@ -3,11 +3,13 @@
 
 use super::compile::{End, Step};
 use super::field::{Field, Kind, Shape};
-use super::formula::{Ask, Clause, Condition, Values};
+use super::formula::{Ask, Clause, Condition, Values, View};
+use super::hooks;
 use super::ranges::Ranges;
 use super::walk::{Base, Program};
-use crate::Family;
 use crate::flow::Direction;
+use crate::judge::Environment;
+use crate::{Family, Hook};
 use std::collections::BTreeMap;
 
 /// Flows with some values of some fields. Nothing named is every flow.
@@ -63,7 +65,8 @@ impl Region {
         if !is_of_shape {
             return Vec::new();
         }
-        let within = |(field, ranges): (&Field, &Ranges)| (*field, ranges.and(&shape.domain(*field)));
+        let within =
+            |(field, ranges): (&Field, &Ranges)| ((*field, View::Now), ranges.and(&shape.domain(*field)));
         let clause = Clause { fields: fields.iter().map(within).collect(), ..Clause::default() };
         values.ask(Condition(vec![clause]))
     }
@@ -100,7 +103,9 @@ impl Specification {
             vec![guard, Step::End(end)]
         });
         let chains = vec![rules.collect()];
-        let hooked = vec![Base { chain: 0, only: values.ask(Condition::always()), accepts: true }];
-        Program { chains, hooked }
+        let only = values.ask(Condition::always());
+        let base = Base { chain: 0, only, is_nat: false, before_conntrack: false, accepts: true };
+        let route = hooks::route(shape, &Environment::default(), values);
+        Program { chains, hooked: vec![(Hook::Input, vec![base])], route }
     }
 }

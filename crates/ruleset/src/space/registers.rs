@@ -3,7 +3,7 @@
 //! Not here: what is loaded ([`super::load`]).
 
 use super::field::{Byte, Field, Shape};
-use super::formula::{Asked, Clause, Condition};
+use super::formula::{Asked, Beside, Clause, Condition, View};
 use super::ranges::{Ranges, ones};
 use crate::Reg;
 
@@ -16,6 +16,11 @@ pub(super) enum Origin {
     Field(Field),
     /// The packet's mark, as a number.
     Mark,
+    /// The mark and the status of a connection that the packet opens.
+    CtMark,
+    CtStatus,
+    /// A field of the flow as it came.
+    First(Field),
     /// A value that depends on a field, by its number in [`Functions`].
     Function(usize),
 }
@@ -38,6 +43,7 @@ pub(super) enum Held {
 #[derive(Debug, Clone)]
 pub(super) struct Function {
     pub(super) field: Field,
+    pub(super) view: View,
     pub(super) bytes: u8,
     pub(super) pieces: Vec<(Ranges, Option<u128>)>,
     /// What it surely is not where it is not known.
@@ -240,29 +246,42 @@ impl Reader<'_> {
             first <= bytes.as_slice() && bytes.as_slice() <= last
         };
         let values = (0..=self.shape.largest(field)).filter(holds).map(|value| (value, value));
-        Some(self.values(field, Ranges::of(values.collect())))
+        Some(self.values(field, &Ranges::of(values.collect())))
     }
 
     fn condition(&self, origin: Origin, asked: Asked) -> Condition {
         match origin {
-            Origin::Field(field) => {
-                let bits = u32::from(self.shape.bytes(field)) * 8;
-                match asked.values(bits) {
-                    Some(values) => self.values(field, values),
-                    None => Condition::doubt(),
-                }
-            }
-            Origin::Mark => Condition(vec![Clause { marks: vec![asked], ..Clause::default() }]),
+            Origin::Field(field) => self.of_field(field, View::Now, asked),
+            Origin::First(field) => self.of_field(field, View::First, asked),
+            Origin::Mark => Condition(vec![Clause::beside(Beside::Mark(asked))]),
+            Origin::CtMark => Condition(vec![Clause::beside(Beside::CtMark(asked))]),
+            Origin::CtStatus => Condition(vec![Clause::beside(Beside::CtStatus(asked))]),
             Origin::Function(number) => self.of_function(&self.functions.0[number], asked),
         }
     }
 
-    fn values(&self, field: Field, values: Ranges) -> Condition {
-        let values = values.and(&self.shape.domain(field));
-        if values == self.shape.domain(field) {
+    fn of_field(&self, field: Field, view: View, asked: Asked) -> Condition {
+        let bits = u32::from(self.shape.bytes(field)) * 8;
+        asked.values(bits).map_or_else(Condition::doubt, |values| self.seen(field, view, &values))
+    }
+
+    /// A field has one of the values.
+    pub(super) fn values(&self, field: Field, values: &Ranges) -> Condition {
+        self.seen(field, View::Now, values)
+    }
+
+    /// A field, seen so, has one of the values.
+    pub(super) fn seen(&self, field: Field, view: View, values: &Ranges) -> Condition {
+        let domain = self.shape.domain(field);
+        let values = values.and(&domain);
+        if values == domain {
             return Condition::always();
         }
-        if values.is_empty() { Condition::never() } else { Condition(vec![Clause::field(field, values)]) }
+        if values.is_empty() {
+            Condition::never()
+        } else {
+            Condition(vec![Clause::seen(field, view, values)])
+        }
     }
 
     fn of_function(&self, function: &Function, asked: Asked) -> Condition {
@@ -271,18 +290,19 @@ impl Reader<'_> {
             let those = pieces.filter(|(_, value)| value.map(|v| asked.holds(v)) == wanted);
             Ranges::of(those.flat_map(|(ranges, _)| ranges.ranges().iter().copied()).collect())
         };
-        let surely = self.values(function.field, holding(Some(true)));
+        let Function { field, view, .. } = *function;
+        let surely = self.seen(field, view, &holding(Some(true)));
         if function.never.is_some_and(|never| asked.is_just(never, u32::from(function.bytes) * 8)) {
             return surely;
         }
-        let perhaps = self.values(function.field, holding(None)).and(&Condition::doubt());
+        let perhaps = self.seen(field, view, &holding(None)).and(&Condition::doubt());
         Condition([surely.0, perhaps.0].concat())
     }
 
     fn bytes(&self, origin: Origin) -> u8 {
         match origin {
-            Origin::Field(field) => self.shape.bytes(field),
-            Origin::Mark => 4,
+            Origin::Field(field) | Origin::First(field) => self.shape.bytes(field),
+            Origin::Mark | Origin::CtMark | Origin::CtStatus => 4,
             Origin::Function(number) => self.functions.0[number].bytes,
         }
     }

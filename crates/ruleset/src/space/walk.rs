@@ -4,9 +4,16 @@
 use super::alphabet::Alphabet;
 use super::compile::{End, Step};
 use super::diagram::{Arena, Space};
-use super::field::Field;
-use super::formula::Ask;
-use std::collections::{BTreeSet, HashMap};
+use super::field::{Field, Shape, number};
+use super::formula::{Ask, Values, View};
+use super::hooks::{Next, is_about_destination, loopback};
+use super::state::{Instead, State, Tracking, Truth};
+use super::translate::{To, Translation};
+use crate::Hook;
+use crate::expr::NatKind;
+use crate::judge::{Hooks, Network};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
 
 /// Linux's own bound of jumps within jumps (`NFT_JUMP_STACK_SIZE`); beyond it drops the packet.
 const JUMPS_MAX: usize = 16;
@@ -27,8 +34,21 @@ pub struct TooLarge;
 pub(super) struct Program {
     /// Every chain's rules.
     pub(super) chains: Vec<Vec<Vec<Step>>>,
-    /// The base chains that the flows meet, in order.
-    pub(super) hooked: Vec<Base>,
+    /// The base chains that the flows meet, in order, by hook.
+    pub(super) hooked: Vec<(Hook, Vec<Base>)>,
+    pub(super) route: Route,
+}
+
+/// What decides where packets go on.
+#[derive(Debug)]
+pub(super) struct Route {
+    pub(super) shape: Shape,
+    pub(super) which: Hooks,
+    /// What loops back: tracked, and its destination translated, on its way out.
+    pub(super) loops_back: Vec<Ask>,
+    /// This host's addresses, if they are known.
+    pub(super) local: Option<BTreeSet<IpAddr>>,
+    pub(super) networks: Vec<Network>,
 }
 
 /// A base chain.
@@ -37,6 +57,10 @@ pub(super) struct Base {
     pub(super) chain: usize,
     /// Which flows meet it.
     pub(super) only: Vec<Ask>,
+    /// It translates, unless that was done.
+    pub(super) is_nat: bool,
+    /// It runs before conntrack sees a packet.
+    pub(super) before_conntrack: bool,
     /// Whether its policy lets pass.
     pub(super) accepts: bool,
 }
@@ -50,15 +74,6 @@ pub struct Fates {
     pub drop: Space,
     /// Those that may be refused with an answer.
     pub reject: Space,
-}
-
-/// What rules made of a packet, beside its header.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct State {
-    /// None: not known.
-    mark: Option<u32>,
-    /// Sets to which elements were added.
-    added: BTreeSet<usize>,
 }
 
 /// Flows with the state that they came into.
@@ -75,8 +90,11 @@ pub(super) struct Fields {
 pub(super) struct Walk<'a> {
     pub(super) arena: &'a mut Arena,
     fields: &'a Fields,
+    values: &'a Values,
     literals: HashMap<(Field, usize), Space>,
     program: &'a Program,
+    /// The hook that is walked.
+    hook: Hook,
     accepted: Live,
     fates: Fates,
     rules: usize,
@@ -84,11 +102,18 @@ pub(super) struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(arena: &'a mut Arena, fields: &'a Fields, program: &'a Program) -> Walk<'a> {
+    pub(super) fn new(
+        arena: &'a mut Arena,
+        fields: &'a Fields,
+        values: &'a Values,
+        program: &'a Program,
+    ) -> Walk<'a> {
         let fates = Fates { accept: Space::NONE, drop: Space::NONE, reject: Space::NONE };
         Walk {
             arena,
             fields,
+            values,
+            hook: Hook::Input,
             literals: HashMap::new(),
             program,
             accepted: Vec::new(),
@@ -100,20 +125,83 @@ impl<'a> Walk<'a> {
 
     /// What becomes of every flow.
     pub(super) fn run(mut self) -> Result<Fates, TooLarge> {
-        let mut live = vec![(State { mark: Some(0), added: BTreeSet::new() }, Space::ALL)];
-        for base in &self.program.hooked {
-            let (meets, passes_by) = self.split(live, &base.only, false);
-            self.accept(passes_by);
-            let fallen = self.chain(base.chain, meets, 0)?;
-            if base.accepts {
-                self.accept(fallen);
-            } else {
-                self.fates.drop = self.all(fallen, self.fates.drop);
-            }
-            live = std::mem::take(&mut self.accepted);
+        let program = self.program;
+        let mut waiting: BTreeMap<Hook, Live> = BTreeMap::new();
+        if let Some((first, _)) = program.hooked.first() {
+            waiting.insert(*first, self.beginning());
         }
-        self.fates.accept = self.all(live, self.fates.accept);
+        for (hook, bases) in &program.hooked {
+            self.hook = *hook;
+            let mut live = waiting.remove(hook).unwrap_or_default();
+            for base in bases {
+                live = self.base(base, live)?;
+            }
+            for (state, space) in live {
+                self.route(*hook, state, space, &mut waiting);
+            }
+        }
         Ok(self.fates)
+    }
+
+    /// All flows, as they come in or go out.
+    fn beginning(&mut self) -> Live {
+        let Route { shape, which, loops_back, .. } = &self.program.route;
+        let is_whole = *which == Hooks::Whole;
+        let all = vec![(State::new(*shape, is_whole), Space::ALL)];
+        if !is_whole {
+            return all;
+        }
+        let (looping, rest) = self.split(all, loops_back, false);
+        let looped = self.changed(looping, |state| (state.tracked, state.bound.0) = (true, true));
+        [looped, rest].concat()
+    }
+
+    /// Through a base chain; what it lets pass.
+    fn base(&mut self, base: &Base, live: Live) -> Result<Live, TooLarge> {
+        let is_bound =
+            |state: &State| if is_about_destination(self.hook) { state.bound.0 } else { state.bound.1 };
+        let (asked, passing): (Live, Live) =
+            live.into_iter().partition(|(state, _)| !base.is_nat || !is_bound(state));
+        let (meeting, more) = self.split(asked, &base.only, false);
+        self.accept(passing);
+        self.accept(more);
+        let meeting = self.changed(meeting, |state| {
+            if base.before_conntrack && !state.tracked && state.tracking == Tracking::Seen {
+                state.tracking = Tracking::NotYet;
+            }
+        });
+        let fallen = self.chain(base.chain, meeting, 0)?;
+        if base.accepts {
+            self.accept(fallen);
+        } else {
+            self.fates.drop = self.all(fallen, self.fates.drop);
+        }
+        let accepted = std::mem::take(&mut self.accepted);
+        Ok(self.changed(accepted, |state| {
+            if state.tracking == Tracking::NotYet {
+                state.tracking = Tracking::Seen;
+            }
+        }))
+    }
+
+    /// On to the next hook, or through.
+    fn route(&mut self, hook: Hook, state: State, space: Space, waiting: &mut BTreeMap<Hook, Live>) {
+        let route = &self.program.route;
+        let hooks: &[Hook] = match route.next(hook, &state) {
+            Next::Through => {
+                self.fates.accept = self.arena.or(self.fates.accept, space);
+                return;
+            }
+            Next::To(hook) => &[hook],
+            Next::InputOrForward => &[Hook::Input, Hook::Forward],
+        };
+        for hook in hooks {
+            let mut arrived = state.clone();
+            route.arrive(&mut arrived, *hook);
+            let mut there = waiting.remove(hook).unwrap_or_default();
+            self.join(&mut there, vec![(arrived, space)]);
+            waiting.insert(*hook, there);
+        }
     }
 
     /// Walks a chain; what comes out of its end.
@@ -175,6 +263,27 @@ impl<'a> Walk<'a> {
                         Some((0, constant)) => state.mark = Some(*constant),
                         _ => state.mark = marked(state.mark),
                     });
+                }
+                Step::CtMark(change) => {
+                    live = self.changed(live, |state| {
+                        let marked = state.ct_mark.zip(*change).map(|(mark, (and, xor))| mark & and ^ xor);
+                        state.ct_mark = marked;
+                    });
+                }
+                Step::Untrack(without_connection) => {
+                    let (untracked, kept) = self.split(live, without_connection, false);
+                    live = self.changed(untracked, |state| state.tracking = Tracking::Untracked);
+                    self.join(&mut live, kept);
+                }
+                Step::Change(field, instead) => {
+                    live = self.changed(live, |state| {
+                        state.instead.insert(*field, *instead);
+                    });
+                }
+                Step::Translate(translation) => {
+                    let translated = self.translate(live, translation);
+                    self.accept(translated);
+                    return Ok(next);
                 }
                 Step::Add(set) => {
                     live = self.changed(live, |state| {
@@ -253,26 +362,88 @@ impl<'a> Walk<'a> {
     fn asked(&mut self, state: &State, asks: &[Ask]) -> (Space, Space) {
         let (mut surely, mut perhaps) = (Space::NONE, Space::NONE);
         for ask in asks {
-            let mut in_doubt = ask.in_doubt;
-            match state.mark {
-                Some(mark) if !ask.marks.iter().all(|asked| asked.holds(mark.into())) => continue,
-                None if !ask.marks.is_empty() => in_doubt = true,
-                _ => {}
+            let beside = ask.beside.iter().map(|asked| state.answer(*asked));
+            let mut truths: Vec<Truth> = beside.collect();
+            truths.extend(ask.added.map(|set| Truth::of(state.added.contains(&set))));
+            let mut space = Space::ALL;
+            for (field, view, number) in &ask.fields {
+                match self.seen(state, *field, *view, *number) {
+                    Ok(literal) => space = self.arena.and(space, literal),
+                    Err(truth) => truths.push(truth),
+                }
             }
-            if ask.added.is_some_and(|set| !state.added.contains(&set)) {
+            if truths.contains(&Truth::No) {
                 continue;
             }
-            let mut space = Space::ALL;
-            for (field, number) in &ask.fields {
-                let literal = self.literal(*field, *number);
-                space = self.arena.and(space, literal);
-            }
             perhaps = self.arena.or(perhaps, space);
-            if !in_doubt {
+            if !ask.in_doubt && !truths.contains(&Truth::Unknown) {
                 surely = self.arena.or(surely, space);
             }
         }
         (surely, perhaps)
+    }
+
+    /// The flows whose field, seen so, has one of the values; or what holds of all of them.
+    fn seen(&mut self, state: &State, field: Field, view: View, number: usize) -> Result<Space, Truth> {
+        match state.instead(field).filter(|_| view != View::First) {
+            None => Ok(self.literal(field, number)),
+            Some(Instead::One(value)) if view == View::Now => {
+                let values = &self.values.of(field)[number];
+                Err(Truth::of(values.contains(value)))
+            }
+            Some(_) => Err(Truth::Unknown),
+        }
+    }
+
+    /// One end of packets is something else from here on.
+    fn translate(&mut self, live: Live, translation: &Translation) -> Live {
+        let Translation { end, address, port, to_host, .. } = translation;
+        let (address_field, port_field) = match end {
+            NatKind::Source => (Field::Src, Field::Sport),
+            NatKind::Destination => (Field::Dst, Field::Dport),
+        };
+        let address = match address {
+            To::Host if self.hook == Hook::Output => {
+                To::One(number(loopback(self.program.route.shape.family)))
+            }
+            other => *other,
+        };
+        let after_address = self.replaced(live, address_field, address, &translation.same_address);
+        let mut done = Live::new();
+        for (was_changed, live) in after_address {
+            for (port_changed, live) in self.replaced(live, port_field, *port, &translation.same_port) {
+                let changed = was_changed.or(port_changed);
+                let live = self.changed(live, |state| match end {
+                    NatKind::Source => (state.snat, state.bound.1) = (state.snat.or(changed), true),
+                    NatKind::Destination => {
+                        (state.dnat, state.bound.0) = (state.dnat.or(changed), true);
+                        state.to_host |= *to_host;
+                    }
+                });
+                self.join(&mut done, live);
+            }
+        }
+        done
+    }
+
+    /// Packets with a field as it was, and those with another value; each with whether it was changed.
+    fn replaced(&mut self, live: Live, field: Field, to: To, same: &[Ask]) -> Vec<(Truth, Live)> {
+        match to {
+            To::Same => vec![(Truth::No, live)],
+            To::Any | To::Host => {
+                let live = self.changed(live, |state| {
+                    state.instead.insert(field, Instead::Any);
+                });
+                vec![(Truth::Unknown, live)]
+            }
+            To::One(value) => {
+                let (as_it_was, other) = self.split(live, same, false);
+                let other = self.changed(other, |state| {
+                    state.instead.insert(field, Instead::One(value));
+                });
+                vec![(Truth::No, as_it_was), (Truth::Yes, other)]
+            }
+        }
     }
 
     fn literal(&mut self, field: Field, number: usize) -> Space {

@@ -6,6 +6,7 @@ use rolewall_ruleset::expr::*;
 use rolewall_ruleset::flow::{CtState, Direction, L4};
 use rolewall_ruleset::judge::{Environment, Rates, Timed};
 use rolewall_ruleset::set::{ElementExtra, MapData};
+use rolewall_ruleset::table::ChainKind;
 use rolewall_ruleset::*;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -522,5 +523,169 @@ pub fn environment(dice: &mut Dice) -> Environment {
         timed: dice.one(&[Timed::Alive, Timed::Expired, Timed::After { ms: 1_000 }]),
         rates: dice.one(&[Rates::Within, Rates::Beyond, Rates::Unknown]),
         ..Environment::default()
+    }
+}
+
+/// A random ruleset on every hook, with translations and what iptables puts into rules.
+pub fn whole_ruleset(dice: &mut Dice) -> Ruleset {
+    let mut ruleset = ruleset(dice);
+    for (number, table) in ruleset.tables.iter_mut().enumerate() {
+        let bases: Vec<Chain> =
+            (0..2 + dice.below(3)).map(|n| early_or_late(dice, &format!("h{number}{n}"))).collect();
+        table.chains.extend(bases);
+        let rules = table.chains.iter_mut().flat_map(|chain| &mut chain.rules);
+        for rule in rules {
+            if dice.is_one_in(4) {
+                let asked = xt_match(dice);
+                rule.exprs.insert(0, Expr::XtMatch(Box::new(asked)));
+            }
+        }
+    }
+    ruleset
+}
+
+/// A chain before routing or after it, of nat or not.
+fn early_or_late(dice: &mut Dice, name: &str) -> Chain {
+    let hook = dice.one(&[Hook::Prerouting, Hook::Prerouting, Hook::Postrouting, Hook::Output, Hook::Input]);
+    let is_nat = dice.is_one_in(2);
+    let priority = if is_nat { dice.one(&[-100, 100, 0]) } else { dice.one(&[-300, -150, 0, 200]) };
+    let rules = dice.some(1, 3, |dice| {
+        let mut exprs: Vec<Expr> = dice.some(0, 2, comparison).concat();
+        exprs.extend(if is_nat { translation(dice, hook) } else { change(dice) });
+        Rule { exprs, ..Rule::default() }
+    });
+    let mut chain = base(name, hook, priority, ChainPolicy::Accept, rules);
+    if let (Some(base), true) = (&mut chain.base, is_nat) {
+        base.kind = ChainKind::Nat;
+    }
+    chain
+}
+
+/// Linux takes translations of the destination before routing, of the source after it.
+fn translation(dice: &mut Dice, hook: Hook) -> Vec<Expr> {
+    let is_early = matches!(hook, Hook::Prerouting | Hook::Output);
+    let flags = NatFlags::default();
+    match dice.below(6) {
+        0 if is_early => vec![Expr::Redirect { ports: None, flags }],
+        1 if hook == Hook::Postrouting => vec![Expr::Masquerade { ports: None, flags }],
+        2 => vec![ACCEPT],
+        _ => {
+            let kind = if is_early { NatKind::Destination } else { NatKind::Source };
+            let is_v4 = !dice.is_one_in(3);
+            let first = address(dice, is_v4);
+            let last = if dice.is_one_in(4) { address(dice, is_v4) } else { first.clone() };
+            let mut exprs = vec![
+                Expr::Immediate { dreg: Reg(0), value: first.into() },
+                Expr::Immediate { dreg: Reg(4), value: last.into() },
+            ];
+            let ports = dice.is_one_in(2).then_some((Reg(8), Reg(8)));
+            if ports.is_some() {
+                let port = port(dice).to_be_bytes().to_vec();
+                exprs.push(Expr::Immediate { dreg: Reg(8), value: port.into() });
+            }
+            let family = if is_v4 { Family::Ip } else { Family::Ip6 };
+            exprs.push(Expr::Nat { kind, family, addresses: Some((Reg(0), Reg(4))), ports, flags });
+            exprs
+        }
+    }
+}
+
+fn change(dice: &mut Dice) -> Vec<Expr> {
+    match dice.below(8) {
+        0 | 1 => vec![Expr::Notrack],
+        2 => set_mark(dice),
+        3 => vec![Expr::XtTarget(Box::new(xt_target(dice)))],
+        4 => {
+            let load = Expr::Ct { key: CtKey::Status, dir: None, dreg: R };
+            vec![load, mask(&0x20u32.to_ne_bytes()), cmp(CmpOp::Neq, &[0; 4]), DROP]
+        }
+        5 => {
+            let dir = Some(dice.one(&[CtDirection::Original, CtDirection::Reply]));
+            let load = Expr::Ct { key: CtKey::DstIp, dir, dreg: R };
+            [nfproto(2), vec![load, is(&v4(dice).octets()), DROP]].concat()
+        }
+        6 => vec![ACCEPT],
+        _ => vec![DROP],
+    }
+}
+
+fn xt_target(dice: &mut Dice) -> xt::Target {
+    let action = match dice.below(5) {
+        0 => xt::Action::Notrack,
+        1 => xt::Action::Mark { mask: u32::MAX, xor: dice.one(&[1, 2, 3]) },
+        2 => xt::Action::Reject { with: 0 },
+        3 => xt::Action::Aside,
+        _ => xt::Action::HopLimit(xt::HopChange::Set(dice.one(&[1, 64]))),
+    };
+    xt::Target { name: "T".into(), revision: 0, info: Box::default(), action }
+}
+
+fn xt_address(dice: &mut Dice) -> xt::Address {
+    let mut bytes = [0; 16];
+    bytes[..4].copy_from_slice(&v4(dice).octets());
+    bytes
+}
+
+fn xt_match(dice: &mut Dice) -> xt::Match {
+    use xt::{Bits, Choice, Condition, Side, Span};
+    let invert = dice.is_one_in(4);
+    let mut span = || {
+        let (a, b) = (port(dice), port(dice));
+        Span { first: a.min(b), last: a.max(b), invert: dice.is_one_in(4) }
+    };
+    let (sports, dports) = (Span { first: 0, last: u16::MAX, invert: false }, span());
+    let flags = Bits { value: dice.one(&[0, 2, 0x12]), mask: dice.one(&[0, 0x17, 0x02]), invert: false };
+    let condition = match dice.below(13) {
+        0 => Condition::Tcp(xt::Tcp { sports, dports, flags, option: None }),
+        1 => Condition::Udp(xt::Udp { sports, dports }),
+        2 => Condition::Icmp(xt::Icmp { kind: Some(8), codes: (0, dice.one(&[0, 255])), invert }),
+        3 => {
+            let side = dice.one(&[Side::Source, Side::Destination, Side::Either]);
+            Condition::Multiport(xt::Multiport { side, ranges: vec![(22, 80), (5060, 5060)], invert })
+        }
+        4 | 5 => Condition::Conntrack(Box::new(conntrack(dice))),
+        6 => Condition::AddrType(xt::AddrType {
+            destination: Some(Choice { of: dice.one(&[1 << 2, 1 << 5, 1 << 3 | 1 << 2, 1 << 1]), invert }),
+            ..xt::AddrType::default()
+        }),
+        7 => {
+            let (a, b) = (xt_address(dice), xt_address(dice));
+            let of = xt::AddressRange { first: a.min(b), last: a.max(b) };
+            Condition::IpRange(Box::new(xt::IpRange {
+                source: Some(Choice { of, invert }),
+                destination: None,
+            }))
+        }
+        8 => Condition::Mark(Bits { value: dice.one(&[0, 1, 2]), mask: dice.one(&[u32::MAX, 1, 3]), invert }),
+        9 => Condition::Comment("here".into()),
+        10 => Condition::PktType(Choice { of: dice.one(&[0, 1, 2]), invert }),
+        11 => Condition::HopLimit(xt::HopLimit { compare: xt::Compare::Less, value: dice.one(&[2, 65]) }),
+        _ => Condition::Rate(xt::Rate { interval_us: 1, burst: 5, invert }),
+    };
+    xt::Match { name: "m".into(), revision: 0, info: Box::default(), condition }
+}
+
+fn conntrack(dice: &mut Dice) -> xt::Conntrack {
+    use xt::{AddressMask, Choice, Conntrack, CtStates, Span};
+    let mut flip = || dice.is_one_in(2);
+    let of = CtStates {
+        new: flip(),
+        established: flip(),
+        related: flip(),
+        invalid: flip(),
+        ..CtStates::default()
+    };
+    let of = CtStates { dnat: dice.is_one_in(4), ..of };
+    let mask = [0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let under = AddressMask { address: xt_address(dice), mask };
+    let port = port(dice);
+    let mut maybe = |n| dice.is_one_in(n);
+    Conntrack {
+        states: maybe(2).then(|| Choice { of, invert: !of.dnat && of.invalid }),
+        protocol: maybe(5).then_some(Choice { of: 6, invert: false }),
+        orig_dst: maybe(5).then_some(Choice { of: under, invert: false }),
+        orig_dport: maybe(5).then_some(Span { first: port, last: port, invert: false }),
+        reply_src: maybe(8).then_some(Choice { of: under, invert: false }),
+        ..Conntrack::default()
     }
 }

@@ -11,7 +11,7 @@ mod common;
 
 use any::Dice;
 use rolewall_ruleset::flow::{Direction, L4};
-use rolewall_ruleset::judge::{Environment, Judge, Judged};
+use rolewall_ruleset::judge::{Environment, Hooks, Judge, Judged};
 use rolewall_ruleset::space::{Fates, Question, Shape, Source, Study, study};
 use rolewall_ruleset::*;
 
@@ -68,6 +68,43 @@ fn is_coarser(ruleset: &Ruleset, flow: &Flow) -> bool {
     let rules = ruleset.tables.iter().flat_map(|table| &table.chains).flat_map(|chain| &chain.rules);
     let adds = rules.flat_map(|rule| &rule.exprs).any(|expr| matches!(expr, Expr::Dynset { .. }));
     adds || matches!(flow.l4, L4::Other(_))
+}
+
+#[test]
+fn through_every_hook_and_translation_no_flow_fares_otherwise() {
+    let first = number("ROLEWALL_SPACE_SEED", 1);
+    let (mut flows, mut same) = (0u64, 0u64);
+    for seed in first..first + number("ROLEWALL_SPACE_RULESETS", 300) {
+        let mut dice = Dice(seed);
+        let (ruleset, environment) = (any::whole_ruleset(&mut dice), any::environment(&mut dice));
+        let environment = Environment { hooks: Hooks::Whole, bridged: Some(false), ..environment };
+        let studies = studies(&ruleset, &environment);
+        let judge = Judge::new(&ruleset).with(environment);
+        for _ in 0..number("ROLEWALL_SPACE_FLOWS", 200) {
+            let flow = any::flow(&mut dice);
+            let judged = judge.verdict(&flow);
+            let of_shape = studies.iter().find(|study| study.shape == Shape::of(&flow)).unwrap();
+            let found = of_shape.judged(0, &flow);
+            flows += 1;
+            same += u64::from(found == judged);
+            let path = || {
+                judge
+                    .flow(&flow)
+                    .path
+                    .iter()
+                    .map(|s| format!("{:?} {} {:?}", s.hook, s.text(), s.outcome))
+                    .collect::<Vec<_>>()
+            };
+            assert!(
+                found == judged || found == Judged::May,
+                "seed {seed}: {found:?} {judged:?} {flow:?}\n{}\n{:#?}",
+                text::ruleset(&ruleset),
+                path()
+            );
+        }
+    }
+    eprintln!("{flows} flows, {same} of them judged alike, the others in doubt all at once");
+    assert!(same * 10 > flows * 9);
 }
 
 #[test]
