@@ -1,12 +1,12 @@
 //! All that the kernel holds, everybody's tables, and what this host tells of itself: what flows are judged by.
 //! Not here: judging them.
 
+use crate::commands::explain::surroundings::Surroundings;
 use crate::failure::Failure;
 use crate::firewall::Firewall;
-use rolewall_kernel::links;
 use rolewall_policy::lower::table_id;
 use rolewall_ruleset::Ruleset;
-use rolewall_ruleset::judge::Environment;
+use rolewall_ruleset::judge::{Environment, Hooks};
 
 /// Tables, and the host that they are on.
 pub(crate) struct Held {
@@ -17,7 +17,8 @@ pub(crate) struct Held {
 impl Held {
     /// Asks Linux.
     pub(crate) fn read(firewall: &mut Firewall) -> Result<Held, Failure> {
-        Ok(Held { ruleset: firewall.nft.read_ruleset()?, environment: environment()? })
+        let environment = Environment { hooks: Hooks::Whole, ..Surroundings::read().environment(&[]) };
+        Ok(Held { ruleset: firewall.nft.read_ruleset()?, environment })
     }
 
     /// Whether a table of ours is among them.
@@ -30,14 +31,4 @@ impl Held {
         let others = self.ruleset.tables.iter().filter(|table| table.id != table_id()).cloned();
         Ruleset { tables: others.chain(ours.tables).collect() }
     }
-}
-
-fn environment() -> Result<Environment, Failure> {
-    let interfaces = links::interfaces().map_err(Failure::host)?;
-    let addresses = links::addresses().map_err(Failure::host)?;
-    Ok(Environment {
-        local: Some(addresses.into_iter().map(|address| address.address).collect()),
-        interfaces: interfaces.into_iter().map(|interface| (interface.name, interface.index)).collect(),
-        ..Environment::default()
-    })
 }

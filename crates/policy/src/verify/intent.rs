@@ -92,8 +92,11 @@ impl Intent<'_> {
 
     /// Where the operator asked for a filter: trusted and known flows only.
     fn forwarded(&mut self) {
-        let Forward::Filtered(mode) = self.plan.forward else { return };
         let all = || Region::of(Direction::Forward);
+        let Forward::Filtered(mode) = self.plan.forward else {
+            self.rules.push((all(), Wanted::Any));
+            return;
+        };
         self.denied(Direction::Forward);
         self.known_flows(Direction::Forward);
         self.accept(from_nets(&all(), Field::Src, &self.plan.trusted));

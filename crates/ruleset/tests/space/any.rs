@@ -681,7 +681,7 @@ fn conntrack(dice: &mut Dice) -> xt::Conntrack {
     let port = port(dice);
     let mut maybe = |n| dice.is_one_in(n);
     Conntrack {
-        states: maybe(2).then(|| Choice { of, invert: !of.dnat && of.invalid }),
+        states: maybe(2).then_some(Choice { of, invert: !of.dnat && of.invalid }),
         protocol: maybe(5).then_some(Choice { of: 6, invert: false }),
         orig_dst: maybe(5).then_some(Choice { of: under, invert: false }),
         orig_dport: maybe(5).then_some(Span { first: port, last: port, invert: false }),

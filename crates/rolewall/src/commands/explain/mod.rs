@@ -5,7 +5,7 @@ mod document;
 mod flow;
 mod held;
 mod subject;
-mod surroundings;
+pub(crate) mod surroundings;
 
 pub(super) use document::{StepDocument, step_document};
 

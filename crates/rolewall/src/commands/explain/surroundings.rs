@@ -12,7 +12,7 @@ use std::fs;
 use std::net::IpAddr;
 
 /// What is known of the host.
-pub(super) struct Surroundings {
+pub(crate) struct Surroundings {
     interfaces: BTreeMap<String, u32>,
     networks: Vec<Network>,
     /// None where the host may not be asked.
@@ -30,7 +30,7 @@ impl Surroundings {
     }
 
     /// Of this host. What it does not tell is not known, which is no reason not to judge.
-    pub(super) fn read() -> Surroundings {
+    pub(crate) fn read() -> Surroundings {
         let (Ok(links), Ok(addresses)) = (links::interfaces(), links::addresses()) else {
             return Surroundings::unknown();
         };
@@ -50,7 +50,7 @@ impl Surroundings {
 
     /// What judging these flows needs. Their own ends on this side are this host's, whoever has the addresses
     /// now; a source is taken to come by the interface that it is routed by.
-    pub(super) fn environment(&self, flows: &[Flow]) -> Environment {
+    pub(crate) fn environment(&self, flows: &[Flow]) -> Environment {
         let own = |flow: &Flow| match flow.direction {
             Direction::In => Some(flow.dst),
             Direction::Out => Some(flow.src),
