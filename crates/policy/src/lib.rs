@@ -4,6 +4,7 @@
 pub mod catalogue;
 pub mod difference;
 pub mod inventory;
+pub mod lint;
 pub mod lower;
 pub mod observed;
 pub mod plan;

@@ -81,6 +81,8 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     /// Prove that exactly the plan's flows pass, or show one that should not or does not
     Verify(VerifyArgs),
+    /// Find rules that are there for nothing, wide networks, permits and listeners that do not meet
+    Lint(LintArgs),
     /// Ask each endpoint what its role promises of it: TLS, STARTTLS, credentials
     ///
     /// Asks over TCP connections from this host: its own endpoints, and those of other nodes that the plan
@@ -217,6 +219,14 @@ pub(crate) struct VerifyArgs {
     /// Hold what the kernel holds against the plan, other people's tables included
     #[arg(long)]
     pub(crate) live: bool,
+}
+
+/// `rolewall lint`
+#[derive(Debug, Args)]
+pub(crate) struct LintArgs {
+    /// Look at the plan and what apply would load alone, and not at the tables of others
+    #[arg(long)]
+    pub(crate) candidate: bool,
 }
 
 /// A verdict that a script expects.

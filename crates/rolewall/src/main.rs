@@ -25,7 +25,7 @@ use clap::{CommandFactory, Parser};
 use cli::{Cli, Command, NodeCommand, PlanFormat};
 use commands::confirm::SameSession;
 use commands::{
-    apply, audit, confirm, detect, diff, drill, explain, init, json, node, plan, print, revert, status,
+    apply, audit, confirm, detect, diff, drill, explain, init, json, lint, node, plan, print, revert, status,
     switch, verify, voipnow_firewall,
 };
 use failure::Failure;
@@ -117,6 +117,7 @@ fn dispatch(host: &Host, cli: Cli) -> Result<u8, Failure> {
         }
         Command::Explain(arguments) => return explain::explain(host, &arguments, as_json),
         Command::Verify(arguments) => return verify::verify(host, &arguments, as_json),
+        Command::Lint(arguments) => return lint::lint(host, &arguments, as_json),
         Command::Disable => {
             switch::disable(host)?;
             eprintln!("warning: this host is open, and stays so after a reboot, until rolewall enable");

@@ -313,7 +313,7 @@ fn is_of(family: Family, address: IpAddr) -> bool {
 }
 
 /// The addresses of networks of a family.
-pub(super) fn values(family: Family, nets: &[IpNet]) -> Ranges {
+pub(crate) fn values(family: Family, nets: &[IpNet]) -> Ranges {
     let here = nets.iter().filter(|net| is_of(family, net.addr()));
     Ranges::of(here.map(|net| (number(net.network()), number(net.broadcast()))).collect())
 }

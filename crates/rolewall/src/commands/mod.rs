@@ -9,6 +9,7 @@ pub(crate) mod diff;
 pub(crate) mod drill;
 pub(crate) mod explain;
 pub(crate) mod init;
+pub(crate) mod lint;
 pub(crate) mod node;
 pub(crate) mod plan;
 pub(crate) mod print;

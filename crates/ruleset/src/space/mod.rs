@@ -34,7 +34,7 @@ pub use diagram::Space;
 pub use field::{CT_STATES, Field, Kind, Shape, address, interface_values, number};
 pub use ranges::Ranges;
 pub use region::{Region, Specification, Wanted};
-pub use walk::{Fates, TooLarge};
+pub use walk::{Fates, Met, TooLarge};
 
 use crate::flow::Direction;
 use crate::judge::{Environment, Judged};
@@ -100,6 +100,37 @@ pub fn study(question: Question<'_>, mut visit: impl FnMut(Study)) -> Result<(),
         }
     }
     Ok(())
+}
+
+/// What flows do with each rule, by the places of table, chain and rule: those that none comes to or fulfils are
+/// there for nothing.
+pub fn met(ruleset: &Ruleset, environment: &Environment) -> Result<Vec<Vec<Vec<Met>>>, TooLarge> {
+    let empty =
+        |table: &crate::Table| table.chains.iter().map(|c| vec![Met::default(); c.rules.len()]).collect();
+    let mut all: Vec<Vec<Vec<Met>>> = ruleset.tables.iter().map(empty).collect();
+    let sources = [Source::Ruleset(ruleset)];
+    let directions = [Direction::In, Direction::Out, Direction::Forward];
+    for family in [Family::Ip, Family::Ip6] {
+        let question = Question { sources: &sources, regions: &[], environment, directions: &directions };
+        let mut ready = Ready::new(family, question);
+        let fields = ready.fields();
+        for (shape, programs, _) in &ready.shapes {
+            let fields = of_shape(*shape, &fields);
+            for program in programs {
+                let mut arena = Arena::new(fields.alphabets.iter().map(|a| a.count()).collect());
+                let mut walk = Walk::new(&mut arena, &fields, &ready.values, program);
+                walk.run()?;
+                // A chain that nothing leads to was not made ready.
+                for (all, here) in all.iter_mut().flatten().zip(&walk.met) {
+                    for (all, here) in all.iter_mut().zip(here) {
+                        all.is_reached |= here.is_reached;
+                        all.is_matched |= here.is_matched;
+                    }
+                }
+            }
+        }
+    }
+    Ok(all)
 }
 
 /// One family's programs, and the values that they ask for.

@@ -76,6 +76,15 @@ pub struct Fates {
     pub reject: Space,
 }
 
+/// What flows did with a rule.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Met {
+    /// Some come to it.
+    pub is_reached: bool,
+    /// Some fulfil all that it asks for.
+    pub is_matched: bool,
+}
+
 /// Flows with the state that they came into.
 type Live = Vec<(State, Space)>;
 
@@ -97,6 +106,10 @@ pub(super) struct Walk<'a> {
     hook: Hook,
     accepted: Live,
     fates: Fates,
+    /// For each rule of each chain: what flows did with it.
+    pub(super) met: Vec<Vec<Met>>,
+    /// Flows have come to the end of the rule that is walked.
+    is_matched: bool,
     rules: usize,
     depth: usize,
 }
@@ -118,13 +131,15 @@ impl<'a> Walk<'a> {
             program,
             accepted: Vec::new(),
             fates,
+            met: program.chains.iter().map(|rules| vec![Met::default(); rules.len()]).collect(),
+            is_matched: false,
             rules: 0,
             depth: 0,
         }
     }
 
     /// What becomes of every flow.
-    pub(super) fn run(mut self) -> Result<Fates, TooLarge> {
+    pub(super) fn run(&mut self) -> Result<Fates, TooLarge> {
         let program = self.program;
         let mut waiting: BTreeMap<Hook, Live> = BTreeMap::new();
         if let Some((first, _)) = program.hooked.first() {
@@ -212,7 +227,7 @@ impl<'a> Walk<'a> {
             return Err(TooLarge);
         }
         let program = self.program;
-        for rule in &program.chains[chain] {
+        for (at, rule) in program.chains[chain].iter().enumerate() {
             if live.is_empty() {
                 break;
             }
@@ -220,7 +235,11 @@ impl<'a> Walk<'a> {
             if self.rules > RULES_MAX || self.arena.len() > ANSWERS_MAX {
                 return Err(TooLarge);
             }
+            let outer = std::mem::take(&mut self.is_matched);
             live = self.steps(rule, live, &mut left, jumps)?;
+            let is_matched = std::mem::replace(&mut self.is_matched, outer);
+            let met = &mut self.met[chain][at];
+            *met = Met { is_reached: true, is_matched: met.is_matched || is_matched };
         }
         self.join(&mut left, live);
         self.depth -= 1;
@@ -281,6 +300,7 @@ impl<'a> Walk<'a> {
                     });
                 }
                 Step::Translate(translation) => {
+                    self.is_matched = true;
                     let translated = self.translate(live, translation);
                     self.accept(translated);
                     return Ok(next);
@@ -296,11 +316,13 @@ impl<'a> Walk<'a> {
                     self.join(&mut next, live.clone());
                 }
                 Step::End(end) => {
+                    self.is_matched = true;
                     self.end(*end, live, &mut next, left, jumps)?;
                     return Ok(next);
                 }
             }
         }
+        self.is_matched |= !live.is_empty();
         self.join(&mut next, live);
         Ok(next)
     }
