@@ -34,6 +34,7 @@ fn endpoint(line: &str) -> Vec<Socket> {
         // Linux says it nowhere for SCTP; a socket on `::` takes IPv4 unless it was told not to.
         v6only: address.is_ipv6().then_some(false),
         interface: None,
+        cookie: None,
     };
     let listens = *state == LISTEN;
     addresses.iter().filter(|_| listens).filter_map(|word| word.parse().ok()).map(at).collect()

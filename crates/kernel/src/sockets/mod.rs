@@ -1,6 +1,10 @@
 //! Sockets of this host: who listens, who is bound, who is connected (`sock_diag`).
 //! Not here: which process holds one (that is `/proc/PID/fd`, by [`Socket::inode`]).
 
+mod close;
+
+pub use close::{Closed, Closing};
+
 use crate::links::ip;
 use crate::netlink::{self, Dump, DumpError, Fields, Message, Subject, Writer};
 use std::net::{IpAddr, SocketAddr};
@@ -48,6 +52,8 @@ pub struct Socket {
     pub v6only: Option<bool>,
     /// Number of the interface that it is bound to.
     pub interface: Option<u32>,
+    /// Linux's own number of it, which no other socket gets; none where Linux does not say.
+    pub cookie: Option<u64>,
 }
 
 /// `linux/sock_diag.h`, `linux/inet_diag.h`, `net/tcp_states.h`.
@@ -58,6 +64,10 @@ mod wire {
     pub(super) const TCP_REQUEST_LEN: usize = 60;
     pub(super) const TCP_REQUEST_STATES: usize = 52;
     pub(super) const MESSAGE_LEN: usize = 72;
+    pub(super) const COOKIE: usize = 44;
+    pub(super) const SOCK_DESTROY: u16 = 21;
+    /// Where a request names one socket: ports, addresses, interface, cookie.
+    pub(super) const REQUEST_ID: usize = 8;
     pub(super) const SKV6ONLY: u16 = 11;
     pub(super) const AF_INET: u8 = 2;
     pub(super) const AF_INET6: u8 = 10;
@@ -65,6 +75,8 @@ mod wire {
     pub(super) const UDP: u8 = 17;
     pub(super) const SCTP: u8 = 132;
     pub(super) const ESTABLISHED: u8 = 1;
+    /// Also SYN_SENT, FIN_WAIT1, FIN_WAIT2, CLOSE_WAIT.
+    pub(super) const CONNECTED: [u8; 5] = [ESTABLISHED, 2, 4, 5, 8];
     pub(super) const CLOSE: u8 = 7;
     pub(super) const LISTEN: u8 = 10;
 }
@@ -98,6 +110,11 @@ pub fn bound_udp() -> Result<Vec<Socket>, DumpError> {
 /// TCP connections, of both families.
 pub fn established() -> Result<Vec<Socket>, DumpError> {
     tcp("listing the TCP connections", &[wire::ESTABLISHED])
+}
+
+/// TCP sockets that have a peer, established or on the way there or back, of both families.
+pub fn connected() -> Result<Vec<Socket>, DumpError> {
+    tcp("listing the TCP sockets with a peer", &wire::CONNECTED)
 }
 
 /// How often a list is read again because it changed meanwhile.
@@ -175,6 +192,7 @@ fn decoded(protocol: Protocol, m: &Message<'_>) -> Option<Socket> {
         local: SocketAddr::new(address(8)?, port(4)?),
         remote: SocketAddr::new(address(24)?, port(6)?),
         interface: number(40).filter(|index| *index != 0),
+        cookie: Some(u64::from_ne_bytes(*b.get(wire::COOKIE..)?.first_chunk()?)),
         uid: number(64)?,
         inode: number(68)?,
         v6only: v6only.filter(|_| b[0] == wire::AF_INET6).map(|only| only != 0),

@@ -1,5 +1,9 @@
 //! Connections that Linux tracks (`nf_conntrack_netlink`).
-//! Not here: deleting them, their counters, and expectations.
+//! Not here: their counters, and expectations.
+
+mod delete;
+
+pub use delete::{Deleted, delete_over};
 
 use crate::Nft;
 use crate::links::ip;
@@ -38,6 +42,12 @@ pub struct TrackedFlow {
     pub timeout_s: Option<u32>,
     /// Its mark.
     pub mark: u32,
+    /// Linux's number of it: another one for each entry, also of the same addresses and ports.
+    pub id: u32,
+    /// The zone that its first packet was tracked in; 0 is the usual one.
+    pub zone: u16,
+    /// The connection that announced it, as that one's first packet went; none for most.
+    pub master: Option<Tuple>,
 }
 
 /// Bits of `enum ip_conntrack_status`.
@@ -70,6 +80,7 @@ impl Status {
 mod wire {
     pub(super) const CT_NEW: u16 = 1 << 8;
     pub(super) const CT_GET: u16 = CT_NEW + 1;
+    pub(super) const CT_DELETE: u16 = CT_NEW + 2;
     pub(super) const CT_GET_STATS: u16 = CT_NEW + 5;
     pub(super) const STATS_ENTRIES: u16 = 1;
     pub(super) const NFGENMSG_LEN: usize = 4;
@@ -79,8 +90,18 @@ mod wire {
     pub(super) const PROTOINFO: u16 = 4;
     pub(super) const TIMEOUT: u16 = 7;
     pub(super) const MARK: u16 = 8;
+    pub(super) const ID: u16 = 12;
+    pub(super) const TUPLE_MASTER: u16 = 14;
+    pub(super) const ZONE: u16 = 18;
     pub(super) const TUPLE_IP: u16 = 1;
     pub(super) const TUPLE_PROTO: u16 = 2;
+    pub(super) const TUPLE_ZONE: u16 = 3;
+    pub(super) const PROTO_NUMBER: u16 = 1;
+    pub(super) const SRC_PORT: u16 = 2;
+    pub(super) const DST_PORT: u16 = 3;
+    /// Identifier, then type, then code.
+    pub(super) const ICMP_ID: u16 = 4;
+    pub(super) const ICMPV6_ID: u16 = 7;
     pub(super) const PROTOINFO_TCP: u16 = 1;
     pub(super) const TCP_STATE: u16 = 1;
 }
@@ -138,15 +159,24 @@ fn flow(m: &Message<'_>) -> Option<TrackedFlow> {
     if m.kind != wire::CT_NEW {
         return None;
     }
-    let f = Fields::<9>::known(m.after(wire::NFGENMSG_LEN));
+    let f = Fields::<19>::known(m.after(wire::NFGENMSG_LEN));
+    let original = f.bytes(wire::TUPLE_ORIG)?;
     Some(TrackedFlow {
-        original: tuple(f.bytes(wire::TUPLE_ORIG)?)?,
+        original: tuple(original)?,
         reply: tuple(f.bytes(wire::TUPLE_REPLY)?)?,
         status: Status(f.be32(wire::STATUS).unwrap_or(0)),
         tcp_state: f.bytes(wire::PROTOINFO).and_then(tcp_state),
         timeout_s: f.be32(wire::TIMEOUT),
         mark: f.be32(wire::MARK).unwrap_or(0),
+        id: f.be32(wire::ID)?,
+        zone: f.be16(wire::ZONE).or_else(|| own_zone(original)).unwrap_or(0),
+        master: f.bytes(wire::TUPLE_MASTER).and_then(tuple),
     })
+}
+
+/// A zone of one direction alone stands in its tuple.
+fn own_zone(tuple: &[u8]) -> Option<u16> {
+    Fields::<4>::known(tuple).be16(wire::TUPLE_ZONE)
 }
 
 fn tcp_state(protoinfo: &[u8]) -> Option<u8> {
@@ -154,8 +184,7 @@ fn tcp_state(protoinfo: &[u8]) -> Option<u8> {
     Fields::<2>::known(tcp).u8(wire::TCP_STATE)
 }
 
-/// Addresses are attributes 1 and 2 (IPv4) or 3 and 4 (IPv6); the protocol's are number, two ports,
-/// then identifier, type and code of ICMP (4 to 6) or ICMPv6 (7 to 9).
+/// Addresses are attributes 1 and 2 (IPv4) or 3 and 4 (IPv6).
 fn tuple(bytes: &[u8]) -> Option<Tuple> {
     let f = Fields::<3>::known(bytes);
     let addresses = Fields::<5>::known(f.bytes(wire::TUPLE_IP)?);
@@ -165,10 +194,10 @@ fn tuple(bytes: &[u8]) -> Option<Tuple> {
     Some(Tuple {
         src: either(1, 3)?,
         dst: either(2, 4)?,
-        protocol: p.u8(1)?,
-        src_port: p.be16(2).unwrap_or(0),
-        dst_port: p.be16(3).unwrap_or(0),
-        icmp: icmp(4).or_else(|| icmp(7)),
+        protocol: p.u8(wire::PROTO_NUMBER)?,
+        src_port: p.be16(wire::SRC_PORT).unwrap_or(0),
+        dst_port: p.be16(wire::DST_PORT).unwrap_or(0),
+        icmp: icmp(wire::ICMP_ID).or_else(|| icmp(wire::ICMPV6_ID)),
     })
 }
 
