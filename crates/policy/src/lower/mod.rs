@@ -51,6 +51,15 @@ pub fn lower(plan: &Plan, prefix: &str) -> Generation {
     generation
 }
 
+/// Whether a generation refuses somebody even what is established.
+pub fn denies(generation: &Generation) -> bool {
+    generation
+        .parts
+        .chains
+        .iter()
+        .any(|chain| chain.name.split_once('-').is_some_and(|(_, name)| name == refuse::DENIED))
+}
+
 /// A generation in the making.
 struct Lowering<'a> {
     plan: &'a Plan,

@@ -12,6 +12,9 @@ use std::collections::BTreeSet;
 /// Address types that make noise and mean no harm: RTN_BROADCAST, RTN_ANYCAST, RTN_MULTICAST.
 const NOISE: [u32; 3] = [3, 4, 5];
 
+/// The chain for what comes from denied networks.
+pub(super) const DENIED: &str = "deny";
+
 /// Which way the refused packet went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Way {
@@ -53,7 +56,7 @@ impl Lowering<'_> {
         if !plan.deny.is_empty() {
             let mut rules = self.trusted(Side::Source);
             rules.push(because(when().counter().drop(), "denied network"));
-            let name = self.name("deny");
+            let name = self.name(DENIED);
             self.push(&name, rules);
         }
     }
@@ -96,7 +99,7 @@ impl Lowering<'_> {
 
     /// The first rules of what comes in: a deny cuts established flows too, but never trusted ones.
     pub(super) fn denied(&self) -> Vec<Rule> {
-        let deny = self.name("deny");
+        let deny = self.name(DENIED);
         let goto = |parts: Parts| because(parts.goto(&deny), "denied network, unless trusted");
         self.in_nets(DENY, &self.plan.deny, Side::Source, goto)
     }
