@@ -164,6 +164,32 @@ pub(crate) struct ApplyArgs {
     /// Load a whole new revision even where nothing or only addresses differ
     #[arg(long)]
     pub(crate) rebuild: bool,
+    #[command(flatten)]
+    pub(crate) cut: CutArgs,
+}
+
+/// Which live flows end once a ruleset is confirmed.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct CutArgs {
+    /// Once it is confirmed, end every live flow that it does not allow; without this, those of denied networks
+    /// and of nodes that left
+    #[arg(long)]
+    pub(crate) cut: bool,
+    /// End no live flow
+    #[arg(long, conflicts_with = "cut")]
+    pub(crate) no_cut: bool,
+    /// Close the TCP sockets of flows that end, so that both sides hear of it at once; without this, those alone
+    /// that would go on by what this host itself sends
+    #[arg(long, conflicts_with = "no_cut")]
+    pub(crate) close: bool,
+}
+
+impl CutArgs {
+    /// Whether anything was said.
+    pub(crate) fn is_said(&self) -> bool {
+        let CutArgs { cut, no_cut, close } = *self;
+        cut || no_cut || close
+    }
 }
 
 /// `rolewall confirm`
@@ -172,6 +198,11 @@ pub(crate) struct ConfirmArgs {
     /// Confirm even over the connection that apply ran over
     #[arg(long)]
     pub(crate) same_session: bool,
+    /// Cut even the operator's own session, if the ruleset does not allow it
+    #[arg(long)]
+    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) cut: CutArgs,
 }
 
 /// `rolewall explain`
@@ -283,6 +314,8 @@ pub(crate) enum NodeCommand {
     Remove {
         /// Its name
         name: String,
+        #[command(flatten)]
+        cut: CutArgs,
     },
 }
 

@@ -5,6 +5,7 @@ mod beside;
 mod candidate;
 mod cli;
 mod commands;
+mod cut;
 mod failure;
 mod firewall;
 mod foreign;
@@ -12,6 +13,7 @@ mod held;
 mod host;
 mod inputs;
 mod joined;
+mod live;
 mod man;
 mod precheck;
 mod safety_net;
@@ -28,6 +30,7 @@ use commands::{
     apply, audit, confirm, detect, diff, drill, explain, init, json, lint, node, plan, print, revert, status,
     switch, verify, voipnow_firewall,
 };
+use cut::{Asked, EndedDocument, OwnSession};
 use failure::Failure;
 use host::Host;
 use serde_json::json;
@@ -94,10 +97,14 @@ fn dispatch(host: &Host, cli: Cli) -> Result<u8, Failure> {
         }
         Command::Confirm(arguments) => {
             let same = if arguments.same_session { SameSession::Take } else { SameSession::Refuse };
-            let revision = confirm::confirm(host, same)?;
+            let own = if arguments.force { OwnSession::Cut } else { OwnSession::Keep };
+            let asked = Asked { arguments: &arguments.cut, own };
+            let confirm::Confirmed { revision, ended } = confirm::confirm(host, same, asked)?;
+            eprint!("{}", ended.text());
+            let ended = EndedDocument::of(&ended);
             say(
                 as_json,
-                &json!({"state": "confirmed", "revision": revision.0}),
+                &json!({"state": "confirmed", "revision": revision.0, "ended": ended}),
                 &format!("confirmed: revision {revision} is in force"),
             )?;
         }
@@ -134,9 +141,11 @@ fn dispatch(host: &Host, cli: Cli) -> Result<u8, Failure> {
         Command::Node(command) => {
             let changed = match &command {
                 NodeCommand::Add { name, private, roles } => node::add(host, name, private, roles)?,
-                NodeCommand::Remove { name } => node::remove(host, name)?,
+                NodeCommand::Remove { name, cut } => node::remove(host, name, cut)?,
             };
-            let document = json!({"revision": changed.revision.0, "elements": changed.elements()});
+            eprint!("{}", changed.ended.text());
+            let (revision, ended) = (changed.revision.0, EndedDocument::of(&changed.ended));
+            let document = json!({"revision": revision, "elements": changed.elements(), "ended": ended});
             say(as_json, &document, &changed.text())?;
         }
         Command::Drill(arguments) => return drill::drill(&arguments, as_json),

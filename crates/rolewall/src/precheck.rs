@@ -1,159 +1,114 @@
 //! Before anything is loaded: would the candidate cut the operator, the cluster, or a call in progress?
-//! Not here: what to do about it.
+//! Not here: what is going on ([`crate::live`]), and what to do about it.
+
+pub(crate) use crate::live::Live;
 
 use crate::failure::{Failure, Kind};
-use crate::firewall::Firewall;
-use crate::host::session::{self, Session};
-use rolewall_kernel::{conntrack, links, sockets};
+use crate::host::session::Session;
+use crate::live::verdicts::Verdicts;
+use crate::live::{Holders, LiveFlow, in_words};
+use rolewall_evidence::Holder;
 use rolewall_policy::{Plan, sample};
-use rolewall_ruleset::flow::{Direction, L4};
+use rolewall_ruleset::Ruleset;
+use rolewall_ruleset::flow::Direction;
 use rolewall_ruleset::judge::{Judge, Judged};
-use rolewall_ruleset::{Flow, Ruleset};
-use std::collections::{BTreeSet, HashMap};
+use serde::Serialize;
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
-
-/// What the live host has going on.
-#[derive(Debug, Default)]
-pub(crate) struct Live {
-    /// The operator's own sessions.
-    pub(crate) sessions: Vec<Session>,
-    /// Every flow that is going on, as its first packet was.
-    flows: BTreeSet<LiveFlow>,
-    interfaces: HashMap<IpAddr, String>,
-}
-
-/// A flow that is going on, by its first packet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct LiveFlow {
-    direction: Direction,
-    proto: u8,
-    src: SocketAddr,
-    dst: SocketAddr,
-}
-
-impl fmt::Display for LiveFlow {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let way = match self.direction {
-            Direction::In => "in",
-            Direction::Out => "out",
-            Direction::Forward => "forward",
-        };
-        let proto = match self.proto {
-            TCP => "tcp",
-            UDP => "udp",
-            _ => "other",
-        };
-        write!(f, "{way} {proto} {} -> {}", self.src, self.dst)
-    }
-}
-
-const TCP: u8 = 6;
-const UDP: u8 = 17;
-const SYN: u8 = 0x02;
-
-impl Live {
-    /// Asks Linux for sockets, conntrack's flows and addresses. A kernel without conntrack has none yet.
-    pub(crate) fn read(firewall: &mut Firewall) -> Result<Live, Failure> {
-        let established = session::established().map_err(Failure::host)?;
-        let tracked = conntrack::flows_over(&mut firewall.nft).unwrap_or_default();
-        let mut live = Live { sessions: session::own(&established), ..Live::default() };
-        if live.sessions.is_empty() && established.is_empty() && tracked.is_empty() {
-            return Ok(live);
-        }
-        live.interfaces = interfaces()?;
-        live.add_sockets(&established)?;
-        live.add_conntrack(&tracked);
-        Ok(live)
-    }
-
-    /// A connection to a port that is listened on came in; any other went out.
-    fn add_sockets(&mut self, established: &[sockets::Socket]) -> Result<(), Failure> {
-        let listening = sockets::listening_tcp().map_err(Failure::host)?;
-        let served: BTreeSet<u16> = listening.iter().map(|s| s.local.port()).collect();
-        for socket in established {
-            let (local, remote) = (session::plain(socket.local), session::plain(socket.remote));
-            let flow = if served.contains(&local.port()) {
-                LiveFlow { direction: Direction::In, proto: TCP, src: remote, dst: local }
-            } else {
-                LiveFlow { direction: Direction::Out, proto: TCP, src: local, dst: remote }
-            };
-            self.flows.insert(flow);
-        }
-        Ok(())
-    }
-
-    fn add_conntrack(&mut self, tracked: &[conntrack::TrackedFlow]) {
-        for flow in tracked {
-            let original = &flow.original;
-            if original.protocol != UDP {
-                continue;
-            }
-            let is_local = |address: IpAddr| self.interfaces.contains_key(&address);
-            let direction = match (is_local(original.src), is_local(original.dst)) {
-                (_, true) => Direction::In,
-                (true, false) => Direction::Out,
-                (false, false) => Direction::Forward,
-            };
-            let src = SocketAddr::new(original.src, original.src_port);
-            let dst = SocketAddr::new(original.dst, original.dst_port);
-            self.flows.insert(LiveFlow { direction, proto: original.protocol, src, dst });
-        }
-    }
-
-    /// The flow as a new one: what it would be if it had to begin again.
-    fn as_new(&self, live: &LiveFlow) -> Flow {
-        let (sport, dport) = (live.src.port(), live.dst.port());
-        let l4 = match live.proto {
-            TCP => L4::Tcp { sport, dport, flags: SYN },
-            _ => L4::Udp { sport, dport },
-        };
-        let mut flow = Flow::first(live.direction, live.src.ip(), live.dst.ip(), l4);
-        flow.iif = self.interfaces.get(&live.dst.ip()).cloned();
-        flow.oif = self.interfaces.get(&live.src.ip()).cloned();
-        if flow.iif.is_some() && flow.oif.is_some() {
-            // From this host to this host: by loopback, whatever the addresses are.
-            (flow.iif, flow.oif) = (Some("lo".to_owned()), Some("lo".to_owned()));
-        }
-        flow
-    }
-}
-
-/// This host's addresses, each with its interface.
-fn interfaces() -> Result<HashMap<IpAddr, String>, Failure> {
-    let links = links::interfaces().map_err(Failure::host)?;
-    let names: HashMap<u32, String> = links.into_iter().map(|l| (l.index, l.name)).collect();
-    let addresses = links::addresses().map_err(Failure::host)?;
-    Ok(addresses.into_iter().filter_map(|a| Some((a.address, names.get(&a.index)?.clone()))).collect())
-}
 
 /// What a candidate would cut.
 #[derive(Debug, Default)]
 pub(crate) struct Cut {
     /// The operator's own sessions, each with the rule that decides.
     pub(crate) sessions: Vec<(Session, String)>,
-    /// Other flows that could not begin again.
-    pub(crate) flows: Vec<LiveFlow>,
+    /// Other flows that could not begin again, in order.
+    pub(crate) flows: Vec<CutFlow>,
 }
 
-/// Judges a candidate, as the table that it would be, on everything that is going on.
-pub(crate) fn cut_by(candidate: &Ruleset, live: &Live) -> Cut {
-    let judge = Judge::new(candidate);
-    let mut cut = Cut::default();
-    for session in &live.sessions {
-        let flow =
-            LiveFlow { direction: Direction::In, proto: TCP, src: session.client, dst: session.server };
-        let judgement = judge.flow(&live.as_new(&flow));
-        if judgement.verdict != Judged::Accept {
-            let by = judgement.decided_by.map(|step| format!("{}: {}", step.chain, step.text()));
-            cut.sessions.push((*session, by.unwrap_or_default()));
+/// A flow that could not begin again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CutFlow {
+    pub(crate) flow: LiveFlow,
+    /// The process at this host's end of it; none where it is forwarded, or not known.
+    pub(crate) holder: Option<Holder>,
+}
+
+impl fmt::Display for CutFlow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.holder {
+            Some(holder) => write!(f, "{} {}", self.flow, in_words(holder)),
+            None => self.flow.fmt(f),
         }
     }
-    let is_session =
-        |flow: &LiveFlow| live.sessions.iter().any(|s| s.client == flow.src && s.server == flow.dst);
+}
+
+/// Judges a candidate, as the table that it would be, on everything that is going on; then looks who holds
+/// what it would cut.
+pub(crate) fn cut_by(candidate: &Ruleset, live: &Live) -> Cut {
+    let mut verdicts = Verdicts::new(candidate, &live.standpoint);
+    let sessions = live.sessions.iter().filter_map(|s| Some((*s, decider(&verdicts.judge, live, s)?)));
+    let sessions = sessions.collect();
+    let is_session = |flow: &LiveFlow| live.sessions.iter().any(|session| session.is_of(flow));
     let others = live.flows.iter().filter(|f| !is_session(f) && !f.src.ip().is_loopback());
-    cut.flows = others.filter(|f| judge.verdict(&live.as_new(f)) != Judged::Accept).copied().collect();
-    cut
+    let mut flows: Vec<LiveFlow> = others.filter(|f| verdicts.as_new(f) != Judged::Accept).copied().collect();
+    flows.sort_unstable();
+    flows.dedup();
+    Cut { sessions, flows: with_holders(flows) }
+}
+
+/// The rule that would not let a session begin again, in words; none if it would pass.
+fn decider(judge: &Judge<'_>, live: &Live, session: &Session) -> Option<String> {
+    let flow = LiveFlow::tcp(Direction::In, session.client, session.server);
+    let judgement = judge.flow(&live.standpoint.as_new(&flow));
+    let by = || judgement.decided_by.map(|step| format!("{}: {}", step.chain, step.text()));
+    (judgement.verdict != Judged::Accept).then(|| by().unwrap_or_default())
+}
+
+fn with_holders(flows: Vec<LiveFlow>) -> Vec<CutFlow> {
+    let is_held = flows.iter().any(|flow| flow.local().is_some());
+    let mut holders = if is_held { Holders::read() } else { Holders::default() };
+    flows.into_iter().map(|flow| CutFlow { holder: holders.of(&flow), flow }).collect()
+}
+
+/// One flow that would be cut, as JSON.
+#[derive(Debug, Serialize)]
+pub(crate) struct CutDocument {
+    direction: &'static str,
+    proto: String,
+    src: String,
+    dst: String,
+    /// It is a session of the operator's own.
+    own_session: bool,
+    process: Option<ProcessDocument>,
+    /// Of an own session: the rule that decides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decided_by: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct ProcessDocument {
+    name: String,
+    id: u32,
+    unit: Option<String>,
+}
+
+impl Cut {
+    /// Everything that would be cut: the operator's own sessions first, then the others in order.
+    pub(crate) fn documents(&self) -> Vec<CutDocument> {
+        let own = self.sessions.iter().map(|(session, by)| {
+            let flow = LiveFlow::tcp(Direction::In, session.client, session.server);
+            CutDocument { own_session: true, decided_by: Some(by.clone()), ..CutDocument::of(&flow, None) }
+        });
+        own.chain(self.flows.iter().map(|cut| CutDocument::of(&cut.flow, cut.holder.as_ref()))).collect()
+    }
+}
+
+impl CutDocument {
+    fn of(flow: &LiveFlow, holder: Option<&Holder>) -> CutDocument {
+        let [src, dst] = flow.ends();
+        let process = holder.cloned().map(|Holder { name, id, unit }| ProcessDocument { name, id, unit });
+        let (direction, proto) = (flow.way(), flow.protocol());
+        CutDocument { direction, proto, src, dst, own_session: false, process, decided_by: None }
+    }
 }
 
 /// Every flow that the plan permits must pass the ruleset that was made from it. Anything else is a bug of

@@ -85,6 +85,7 @@ fn forget_test(store: &Store, firewall: &mut Firewall, notes: &mut Notes) -> Res
     notes.asleep_by_test.clear();
     notes.session = None;
     notes.nodes_under_test = None;
+    notes.left_by_test.clear();
     store.write_notes(notes)
 }
 
@@ -104,6 +105,7 @@ pub(crate) fn return_to_previous(
     notes.asleep_by_test.clear();
     notes.session = None;
     notes.nodes_under_test = None;
+    notes.left_by_test.clear();
     store.write_notes(notes)?;
     safety_net::remove(host);
     Ok(())

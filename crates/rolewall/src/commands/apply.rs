@@ -5,6 +5,7 @@ use super::switch::confirmed;
 use crate::beside::beside;
 use crate::candidate::{in_force, out_of_force};
 use crate::cli::ApplyArgs;
+use crate::cut::{Asked, Ended, OwnSession, Reach, cut, left};
 use crate::failure::{Failure, Kind};
 use crate::firewall::{Firewall, Seen, generation_differences};
 use crate::foreign::{self, Foreign};
@@ -23,6 +24,7 @@ use rolewall_policy::plan::Warning;
 use rolewall_ruleset::delta::SetDelta;
 use rolewall_ruleset::transaction::IfThere;
 use rolewall_ruleset::{Generation, Op, TableFlags, TableId, Transaction};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -35,6 +37,7 @@ pub(crate) struct Applied {
     pub(crate) saved: Option<PathBuf>,
     pub(crate) warnings: Vec<Warning>,
     pub(crate) cut: Cut,
+    pub(crate) ended: Ended,
 }
 
 /// In which way.
@@ -55,6 +58,7 @@ const FINAL_WINDOW: Duration = Duration::from_secs(60);
 
 pub(crate) fn apply(host: &Host, arguments: &ApplyArgs) -> Result<Applied, Failure> {
     host.live("apply")?;
+    refuse_cut_of_a_test(arguments)?;
     let store = Store::of(host);
     let _lock = store.lock("apply")?;
     let (stand, inputs) = beside(|| Stand::read(host, store), || Inputs::read(host, Look::AsNeeded));
@@ -69,17 +73,27 @@ pub(crate) fn apply(host: &Host, arguments: &ApplyArgs) -> Result<Applied, Failu
     let basis = Basis { arguments, phase: *phase, seen: seen.as_ref(), notes, foreign };
     let think = || {
         let plan = inputs.plan()?;
+        let left = confirmed.as_ref().map(|held| left(held, &inputs.inventory)).unwrap_or_default();
         drop(inputs);
         let step = basis.step(&plan, confirmed);
-        Ok::<_, Failure>((plan, step))
+        Ok::<_, Failure>((plan, step, left))
     };
     let (live, thought) = beside(|| Live::read(firewall), think);
     let live = live?;
-    let (plan, step) = thought?;
-    let mut applying = Applying { host, stand, live, plan: &plan, arguments, nodes };
+    let (plan, step, left) = thought?;
+    let mut applying = Applying { host, stand, live, plan: &plan, arguments, nodes, left };
     let applied = applying.take(step, window)?;
     applying.stand.firewall.leave();
     Ok(applied)
+}
+
+/// A test may be taken back, and flows that were ended do not come back with what was in force before.
+fn refuse_cut_of_a_test(arguments: &ApplyArgs) -> Result<(), Failure> {
+    if arguments.final_ || !arguments.cut.is_said() {
+        return Ok(());
+    }
+    Err(Failure::input("--cut, --no-cut and --close are for what is confirmed, and this is a test")
+        .help("give them to rolewall confirm, or to rolewall apply --final"))
 }
 
 /// Where this host stands before the change.
@@ -136,6 +150,8 @@ struct Applying<'a> {
     plan: &'a Plan,
     arguments: &'a ApplyArgs,
     nodes: usize,
+    /// Addresses of nodes that were confirmed, and are no longer in the inventory.
+    left: Vec<IpAddr>,
 }
 
 impl Applying<'_> {
@@ -146,7 +162,8 @@ impl Applying<'_> {
                 if self.stand.notes != self.stand.before {
                     self.stand.store.write_notes(&self.stand.notes)?;
                 }
-                Ok(self.applied(revision, How::Unchanged, None, Cut::default()))
+                let ended = self.cut(wanted);
+                Ok(Applied { ended, ..self.applied(revision, How::Unchanged, None, Cut::default()) })
             }
             Step::Elements { revision, wanted, deltas } => self.elements(revision, wanted, &deltas),
             Step::New { revision, wanted, previous } => self.new_revision(revision, wanted, previous, window),
@@ -181,7 +198,8 @@ impl Applying<'_> {
         store.write_notes(notes)?;
         let added = deltas.iter().map(|d| d.add.len()).sum();
         let deleted = deltas.iter().map(|d| d.delete.len()).sum();
-        Ok(self.applied(revision, How::Elements { added, deleted }, None, cut))
+        let ended = self.cut(wanted);
+        Ok(Applied { ended, ..self.applied(revision, How::Elements { added, deleted }, None, cut) })
     }
 
     /// A whole new generation beside what is in force.
@@ -197,17 +215,16 @@ impl Applying<'_> {
         let sleeping =
             if self.arguments.take_over { foreign::to_sleep(&self.stand.foreign) } else { Vec::new() };
         self.stage(revision, &generation, &saved, &sleeping)?;
-        let how = if self.arguments.final_ {
+        if self.arguments.final_ {
             let seen = self.start_test(revision, &generation, FINAL_WINDOW, &sleeping)?;
             self.keep(&seen)?;
-            How::Final
-        } else {
-            let window = self.arguments.window.unwrap_or(window);
-            self.start_test(revision, &generation, window, &sleeping)?;
-            safety_net::install(self.host, window);
-            How::Test(window)
-        };
-        Ok(self.applied(revision, how, Some(saved), cut))
+            let ended = self.cut(generation);
+            return Ok(Applied { ended, ..self.applied(revision, How::Final, Some(saved), cut) });
+        }
+        let window = self.arguments.window.unwrap_or(window);
+        self.start_test(revision, &generation, window, &sleeping)?;
+        safety_net::install(self.host, window);
+        Ok(self.applied(revision, How::Test(window), Some(saved), cut))
     }
 
     /// Judges the candidate as the table that it would be; refuses what would cut the operator off.
@@ -235,6 +252,7 @@ impl Applying<'_> {
         notes.saved = Some(saved.to_owned());
         notes.asleep_by_test.extend(sleeping.iter().map(|(id, _)| id.to_string()));
         notes.nodes_under_test = Some(self.nodes);
+        notes.left_by_test.clone_from(&self.left);
         notes.session = self.live.sessions.first().map(ToString::to_string);
         store.write_notes(notes)?;
         store.write_artefact(Stage::Candidate, revision, generation)
@@ -292,8 +310,20 @@ impl Applying<'_> {
         Ok(())
     }
 
+    /// Once it is confirmed: ends what it revokes.
+    fn cut(&mut self, generation: Generation) -> Ended {
+        let ApplyArgs { final_, force, cut: arguments, .. } = self.arguments;
+        if !final_ {
+            return Ended::default();
+        }
+        let own = if *force { OwnSession::Cut } else { OwnSession::Keep };
+        let reach = Reach::of(&generation, &self.left, arguments);
+        let ruleset = |_: &mut Firewall| Ok(in_force(generation));
+        cut(&mut self.stand.firewall, &reach, Asked { arguments, own }, ruleset)
+    }
+
     fn applied(&self, revision: Revision, how: How, saved: Option<PathBuf>, cut: Cut) -> Applied {
-        Applied { revision, how, saved, warnings: self.plan.warnings.clone(), cut }
+        Applied { revision, how, saved, warnings: self.plan.warnings.clone(), cut, ended: Ended::default() }
     }
 }
 

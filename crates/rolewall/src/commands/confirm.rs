@@ -2,6 +2,8 @@
 //! Not here: `--final`, which confirms what it has just tested.
 
 use super::apply::confirm_held;
+use crate::candidate::in_force;
+use crate::cut::{Asked, Ended, Reach, cut};
 use crate::failure::Failure;
 use crate::firewall::{Firewall, Seen};
 use crate::host::{Host, session};
@@ -10,6 +12,7 @@ use crate::settle::settle;
 use crate::state::artefact::Stage;
 use crate::state::{Notes, Store};
 use rolewall_control::{NotPossible, Phase, Revision};
+use rolewall_ruleset::Generation;
 
 /// What to do about a confirmation that proves nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,37 +25,58 @@ pub(crate) enum SameSession {
     Take,
 }
 
-pub(crate) fn confirm(host: &Host, same_session: SameSession) -> Result<Revision, Failure> {
+/// What was done.
+#[derive(Debug)]
+pub(crate) struct Confirmed {
+    pub(crate) revision: Revision,
+    pub(crate) ended: Ended,
+}
+
+pub(crate) fn confirm(
+    host: &Host,
+    same_session: SameSession,
+    asked: Asked<'_>,
+) -> Result<Confirmed, Failure> {
     host.live("confirm")?;
     let store = Store::of(host);
     let _lock = store.lock("confirm")?;
     let mut firewall = Firewall::open()?;
     let mut notes = store.notes()?;
-    let under_test = candidate(&mut firewall)?;
-    let (Phase::Test { .. }, Some(seen)) = settle(host, &store, &mut firewall, &mut notes)? else {
+    let under_test = under_test(&mut firewall)?;
+    let (Phase::Test { candidate, .. }, Some(seen)) = settle(host, &store, &mut firewall, &mut notes)? else {
         let late = |candidate| NotPossible::Expired { candidate };
         return Err(under_test.map_or(NotPossible::NoTest, late).into());
     };
     refuse_same_session(&notes, same_session)?;
-    is_what_was_applied(&store, &mut firewall, &seen)?;
+    let generation = match what_was_applied(&store, &mut firewall, &seen)? {
+        Some(generation) => generation,
+        None => firewall.read_generation(&seen, candidate)?,
+    };
     let revision = confirm_held(&store, &mut firewall, &seen)?;
+    let reach = Reach::of(&generation, &notes.left_by_test, asked.arguments);
     // Those of the inventory that was applied: it may have changed since, or its database may be away.
     notes.confirm(notes.nodes_under_test.unwrap_or(notes.nodes));
     store.write_notes(&notes)?;
     safety_net::remove(host);
-    Ok(revision)
+    let ended = cut(&mut firewall, &reach, asked, |_| Ok(in_force(generation)));
+    Ok(Confirmed { revision, ended })
 }
 
 /// Somebody may have changed our table since: what is confirmed must be what was judged and tested.
-fn is_what_was_applied(store: &Store, firewall: &mut Firewall, seen: &Seen) -> Result<(), Failure> {
-    let Some(under_test) = seen.held.candidate_revision() else { return Ok(()) };
-    match store.artefact(Stage::Candidate)?.filter(|artefact| artefact.revision == under_test) {
-        Some(artefact) => firewall.verify(under_test, &artefact.generation()).map(drop),
-        None => Ok(()),
-    }
+/// None where the file of it is another's.
+fn what_was_applied(
+    store: &Store,
+    firewall: &mut Firewall,
+    seen: &Seen,
+) -> Result<Option<Generation>, Failure> {
+    let Some(under_test) = seen.held.candidate_revision() else { return Ok(None) };
+    let artefact = store.artefact(Stage::Candidate)?.filter(|artefact| artefact.revision == under_test);
+    let Some(generation) = artefact.map(|artefact| artefact.generation()) else { return Ok(None) };
+    firewall.verify(under_test, &generation)?;
+    Ok(Some(generation))
 }
 
-fn candidate(firewall: &mut Firewall) -> Result<Option<Revision>, Failure> {
+fn under_test(firewall: &mut Firewall) -> Result<Option<Revision>, Failure> {
     Ok(firewall.look()?.and_then(|seen| seen.held.candidate_revision()))
 }
 

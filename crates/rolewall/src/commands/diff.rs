@@ -9,7 +9,7 @@ use crate::firewall::Firewall;
 use crate::held::Held;
 use crate::host::Host;
 use crate::inputs::{Inputs, Look};
-use crate::precheck::{Live, cut_by};
+use crate::precheck::{CutDocument, Live, cut_by};
 use rolewall_policy::difference::{Difference, Line, Way, difference};
 use rolewall_policy::lower;
 use serde::Serialize;
@@ -28,6 +28,8 @@ struct Document {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     stays: Vec<String>,
     cut: Vec<String>,
+    /// The same, each with its ends and its process.
+    cut_flows: Vec<CutDocument>,
     /// There is more than is told.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     cut_short: bool,
@@ -54,6 +56,7 @@ pub(crate) fn diff(host: &Host, json: bool) -> Result<u8, Failure> {
         closes: lines(&found, Way::Closes),
         stays: lines(&found, Way::Stays),
         cut: sessions.chain(cut.flows.iter().map(|flow| format!("cuts {flow}"))).collect(),
+        cut_flows: cut.documents(),
         cut_short: found.is_cut_short,
         is_off: !held.has_ours(),
     };

@@ -7,6 +7,8 @@
 //! Either command may be killed at any moment and then be repeated: the file says what was asked for, the
 //! journal comes before the kernel, and what the kernel has already is not sent again.
 
+use crate::cli::CutArgs;
+use crate::cut::{Asked, Ended, OwnSession, Reach, cut};
 use crate::failure::{Failure, Kind, file_failure};
 use crate::firewall::Firewall;
 use crate::host::{CLUSTER, CLUSTER_D, Host, ROLES_D, SETTINGS};
@@ -16,9 +18,9 @@ use crate::state::{Store, write_atomically};
 use rolewall_control::{Held, Revision};
 use rolewall_kernel::nft::NftError;
 use rolewall_policy::plan::EVERY_NODE;
-use rolewall_policy::{Catalogue, NodeName, Source, inventory, settings};
+use rolewall_policy::{Catalogue, Node, NodeName, Source, inventory, settings};
 use rolewall_ruleset::transaction::IfThere;
-use rolewall_ruleset::{Element, Op, Set, Transaction};
+use rolewall_ruleset::{Element, Op, Ruleset, Set, Transaction};
 use rustix::io::Errno;
 use std::collections::BTreeSet;
 use std::fs;
@@ -32,6 +34,8 @@ pub(crate) struct Changed {
     event: Event,
     pub(crate) revision: Revision,
     file: PathBuf,
+    /// What was cut with a node that left.
+    pub(crate) ended: Ended,
 }
 
 impl Changed {
@@ -82,10 +86,10 @@ pub(crate) fn add(host: &Host, name: &str, private: &[IpAddr], roles: &[String])
     }
     verify(&mut firewall, &sets, &event)?;
     firewall.leave();
-    Ok(Changed { event, revision, file })
+    Ok(Changed { event, revision, file, ended: Ended::default() })
 }
 
-pub(crate) fn remove(host: &Host, name: &str) -> Result<Changed, Failure> {
+pub(crate) fn remove(host: &Host, name: &str, arguments: &CutArgs) -> Result<Changed, Failure> {
     host.live("node remove")?;
     let name = checked_name(name)?;
     let store = Store::of(host);
@@ -100,14 +104,16 @@ pub(crate) fn remove(host: &Host, name: &str) -> Result<Changed, Failure> {
     }
     let mut firewall = Firewall::open()?;
     let (revision, sets) = confirmed_sets(&mut firewall)?;
-    let elements = elements_of(host, &file, &sets, revision)?;
+    let nodes = nodes_of(host, &file)?;
+    let elements = elements_of(&nodes, &sets, revision);
     let event = Event { node: name.0.clone(), way: Way::Left, elements };
     let there = those(&mut firewall, &sets, &event, true)?;
     change(&store, &mut firewall, revision, &sets, &event, &there).map_err(|refused| refused.failure)?;
     verify(&mut firewall, &sets, &event)?;
     fs::remove_file(&file).map_err(|e| file_failure("remove", &file, &e))?;
+    let ended = cut_off(&mut firewall, &nodes, arguments);
     firewall.leave();
-    Ok(Changed { event, revision, file })
+    Ok(Changed { event, revision, file, ended })
 }
 
 /// What this command would write, the next `apply` would refuse.
@@ -234,23 +240,34 @@ fn elements_in<'a>(
     elements
 }
 
-/// What the drop-in file says that the node has.
-fn elements_of(
-    host: &Host,
-    file: &Path,
-    sets: &[Set],
-    revision: Revision,
-) -> Result<Vec<(String, IpAddr)>, Failure> {
+/// What the drop-in file declares.
+fn nodes_of(host: &Host, file: &Path) -> Result<Vec<Node>, Failure> {
     let text = fs::read_to_string(file).map_err(|e| file_failure("read", file, &e))?;
     let source = Source::new(file, text);
     let empty = Source::new("cluster.toml", "[cluster]\nname = \"any\"\n");
-    let inventory = inventory::parse(&[empty, source], &catalogue(host)?)?;
+    Ok(inventory::parse(&[empty, source], &catalogue(host)?)?.nodes)
+}
+
+/// What nodes have in the sets of this host.
+fn elements_of(nodes: &[Node], sets: &[Set], revision: Revision) -> Vec<(String, IpAddr)> {
     let mut elements = Vec::new();
-    for node in &inventory.nodes {
+    for node in nodes {
         let labels = node.roles.iter().map(|r| r.0.as_str()).chain([EVERY_NODE]);
         elements.extend(elements_in(sets, revision, labels, &node.private));
     }
-    Ok(elements)
+    elements
+}
+
+/// Ends the flows of nodes that left, as far as nothing else allows them. The ruleset is read only where there
+/// are some.
+fn cut_off(firewall: &mut Firewall, nodes: &[Node], arguments: &CutArgs) -> Ended {
+    let addresses = nodes.iter().flat_map(|node| node.private.iter().chain(&node.public));
+    let reach = Reach::of_nodes(addresses.copied(), arguments);
+    let asked = Asked { arguments, own: OwnSession::Keep };
+    cut(firewall, &reach, asked, |firewall| {
+        let table = firewall.nft.read_table(&firewall.id.clone())?;
+        Ok(Ruleset { tables: table.into_iter().collect() })
+    })
 }
 
 /// Those of an event's elements that the kernel has, or has not.

@@ -2,6 +2,7 @@
 //! Not here: the JSON documents, which each command has for itself.
 
 use super::apply::{Applied, How};
+use crate::cut::EndedDocument;
 use serde::Serialize;
 
 /// Warnings, and what was or would be cut; on standard error.
@@ -26,6 +27,7 @@ pub(crate) fn applied_notes(applied: &Applied) {
             notes += &format!("  and {} more\n", flows.len() - NAMED_MAX);
         }
     }
+    notes += &applied.ended.text();
     // One write: what other processes print does not come in between.
     eprint!("{notes}");
 }
@@ -72,6 +74,7 @@ pub(crate) struct AppliedDocument {
     deadline_s: Option<u64>,
     saved: Option<String>,
     cut: Vec<String>,
+    ended: EndedDocument,
     warnings: Vec<String>,
 }
 
@@ -89,6 +92,7 @@ impl AppliedDocument {
             deadline_s,
             saved: applied.saved.as_ref().map(|p| p.display().to_string()),
             cut: sessions.chain(applied.cut.flows.iter().map(ToString::to_string)).collect(),
+            ended: EndedDocument::of(&applied.ended),
             warnings: applied.warnings.iter().map(|w| w.what.clone()).collect(),
         }
     }

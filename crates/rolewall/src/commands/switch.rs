@@ -30,6 +30,7 @@ pub(crate) fn disable(host: &Host) -> Result<(), Failure> {
     notes.disabled = true;
     notes.session = None;
     notes.nodes_under_test = None;
+    notes.left_by_test.clear();
     store.write_notes(&notes)?;
     notes.asleep.append(&mut notes.asleep_by_test);
     let awake = foreign::awake(&mut firewall, &notes.asleep)?;

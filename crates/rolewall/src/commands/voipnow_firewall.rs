@@ -3,7 +3,8 @@
 
 use super::apply::{How, apply};
 use super::confirm::{SameSession, confirm};
-use crate::cli::ApplyArgs;
+use crate::cli::{ApplyArgs, CutArgs};
+use crate::cut::{Asked, OwnSession};
 use crate::failure::Failure;
 use crate::firewall::Firewall;
 use crate::host::Host;
@@ -100,7 +101,12 @@ fn keep(host: &Host) -> Result<(), Failure> {
     host.live(NAME)?;
     let phase = Phase::of(Firewall::open()?.look()?.as_ref().map(|seen| &seen.held));
     let revision = match phase {
-        Phase::Test { .. } => confirm(host, SameSession::Warn)?,
+        Phase::Test { .. } => {
+            let asked = Asked { arguments: &CutArgs::default(), own: OwnSession::Keep };
+            let confirmed = confirm(host, SameSession::Warn, asked)?;
+            eprint!("{}", confirmed.ended.text());
+            confirmed.revision
+        }
         _ => {
             let applied = apply(host, &arguments_for(None))?;
             super::print::applied_notes(&applied);
@@ -113,7 +119,14 @@ fn keep(host: &Host) -> Result<(), Failure> {
 }
 
 fn arguments_for(window: Option<Duration>) -> ApplyArgs {
-    ApplyArgs { window, final_: window.is_none(), take_over: false, force: false, rebuild: false }
+    ApplyArgs {
+        window,
+        final_: window.is_none(),
+        take_over: false,
+        force: false,
+        rebuild: false,
+        cut: CutArgs::default(),
+    }
 }
 
 fn form(arguments: &[OsString]) -> Result<Form, Failure> {

@@ -2,6 +2,8 @@
 //! Not here: judging it.
 
 use super::process;
+use crate::live::LiveFlow;
+use crate::live::flow::TCP;
 use rolewall_kernel::sockets::{self, Socket};
 use std::collections::HashSet;
 use std::fmt;
@@ -12,6 +14,13 @@ use std::net::SocketAddr;
 pub(crate) struct Session {
     pub(crate) client: SocketAddr,
     pub(crate) server: SocketAddr,
+}
+
+impl Session {
+    /// Whether the flow is this connection.
+    pub(crate) fn is_of(&self, flow: &LiveFlow) -> bool {
+        flow.proto == TCP && self.client == flow.src && self.server == flow.dst
+    }
 }
 
 impl fmt::Display for Session {

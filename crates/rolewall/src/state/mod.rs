@@ -18,6 +18,7 @@ use rolewall_control::Revision;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io::ErrorKind;
+use std::net::IpAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 
@@ -51,6 +52,9 @@ pub(crate) struct Notes {
     /// Nodes that the inventory under test has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) nodes_under_test: Option<usize>,
+    /// Addresses of nodes that the confirmed revision knows and the inventory under test has no longer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) left_by_test: Vec<IpAddr>,
     /// What stood in for the inventory's database when the last `apply` found it away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) stand_in: Option<String>,
@@ -61,6 +65,7 @@ impl Notes {
     pub(crate) fn confirm(&mut self, nodes: usize) {
         self.session = None;
         self.nodes_under_test = None;
+        self.left_by_test.clear();
         self.nodes = nodes;
         self.disabled = false;
         self.asleep.append(&mut self.asleep_by_test);
