@@ -4,19 +4,17 @@
 
 mod support;
 
-use rolewall_kernel::conntrack::{self, TrackedFlow};
+use rolewall_kernel::conntrack::TrackedFlow;
 use rolewall_lab::{Conversation, Host, Lab, Listen, Packet, Server};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, socket_with};
 use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::time::Duration;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+use support::entries::{Phone, SOON, all_answer, conversations, ids, none_answers, tracked};
 use support::program::Program;
-use support::scene::{CLOSED, PUBLIC, Who, cluster, hosts, node_for, scene, settings, tcp, udp};
-use support::{can_run, eventually, ip, nft_load};
-
-const SOON: Duration = Duration::from_secs(10);
-const EVERY: Duration = Duration::from_millis(20);
-/// TCP asks again within one second, so what is silent for longer is cut.
-const CUT: Duration = Duration::from_secs(3);
+use support::scene::{PRIVATE, PUBLIC, Who, cluster, hosts, node_for, scene, settings};
+use support::{can_run, eventually, ip};
 
 const DENY_STRANGER: &str = "[deny]\nnetworks = [\"192.0.2.99/32\", \"2001:db8::99/128\"]";
 
@@ -31,58 +29,6 @@ fn become_roles(lab: &Lab, roles: &[&str], more_settings: &str) {
     let node = hosts(lab).0;
     node.configure(&cluster(roles, ""), &settings(more_settings));
     node.expect(0, &["apply", "--final"]);
-}
-
-fn tracked(node: &Host) -> Vec<TrackedFlow> {
-    node.in_namespace(conntrack::flows).unwrap().unwrap()
-}
-
-/// Ids of the entries whose first packet was somebody's.
-fn ids(node: &Host, from: &[IpAddr]) -> BTreeSet<u32> {
-    tracked(node).iter().filter(|f| from.contains(&f.original.src)).map(|f| f.id).collect()
-}
-
-/// Somebody's UDP sockets, one for each family, and where they ask.
-struct Phone {
-    sockets: [(UdpSocket, SocketAddr); 2],
-}
-
-impl Phone {
-    fn new(lab: &Lab, who: Who, port: u16) -> Phone {
-        let host = if who.is_inside() { hosts(lab).1 } else { hosts(lab).2 };
-        let sockets = who.addresses().map(|from| {
-            let bound = || UdpSocket::bind((from, 4444)).unwrap();
-            let socket = host.in_namespace(bound).unwrap();
-            socket.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
-            (socket, SocketAddr::new(node_for(who, from), port))
-        });
-        Phone { sockets }
-    }
-
-    /// Whether an answer comes to a question from the same port as ever, in each family.
-    fn is_answered(&self) -> [bool; 2] {
-        self.sockets.each_ref().map(|(socket, to)| {
-            socket.send_to(b"?", to).unwrap();
-            socket.recv(&mut [0; 64]).is_ok()
-        })
-    }
-}
-
-fn conversations(lab: &Lab, who: Who, port: u16) -> [Conversation; 2] {
-    let host = if who.is_inside() { hosts(lab).1 } else { hosts(lab).2 };
-    let conversations = who
-        .addresses()
-        .map(|from| host.stream_from(from, SocketAddr::new(node_for(who, from), port), EVERY).unwrap());
-    assert!(conversations.iter().all(|c| c.answers_within(SOON)), "{who:?}");
-    conversations
-}
-
-fn all_answer(conversations: &[Conversation]) -> bool {
-    conversations.iter().all(|c| c.answers_within(SOON))
-}
-
-fn none_answers(conversations: &[Conversation]) -> bool {
-    conversations.iter().all(|c| !c.answers_within(CUT))
 }
 
 #[test]
@@ -220,85 +166,72 @@ fn with_close_the_application_sees_a_reset_and_without_it_silence() {
     }
 }
 
-#[test]
-fn a_role_that_is_taken_away_leaves_its_flows_until_the_operator_says_cut() {
-    if !can_run() {
-        return;
-    }
-    let lab = confirmed(&["web"], "");
-    let node = hosts(&lab).0;
-    let _served = node.serve(Listen::new().tcp([443])).unwrap();
-    let [customers, trusted] = [Who::Stranger, Who::Trusted].map(|who| conversations(&lab, who, 443));
-    let kept = ids(node, &Who::Trusted.addresses());
-    become_roles(&lab, &["sip"], "");
-    assert!(all_answer(&customers));
-    node.expect(0, &["apply", "--final", "--cut"]).mentions(&["cut 2 flows", "in tcp 192.0.2.99:"]);
-    assert!(none_answers(&customers) && all_answer(&trusted));
-    assert_eq!(ids(node, &Who::Trusted.addresses()), kept);
-}
-
-#[test]
-fn what_is_only_observed_is_not_cut() {
-    if !can_run() {
-        return;
-    }
-    let lab = confirmed(&["web"], "");
-    let node = hosts(&lab).0;
-    let _served = node.serve(Listen::new().tcp([443])).unwrap();
-    let customers = conversations(&lab, Who::Stranger, 443);
-    node.configure(&cluster(&["sip"], ""), &settings("[mode]\nin = \"observe\""));
-    let document = node.json(&["apply", "--final", "--cut"]);
-    assert_eq!(document["ended"]["flows"].as_array().unwrap().len(), 0, "{document}");
-    assert!(all_answer(&customers));
-}
-
-/// Ports of the node that it leads to a host on the private network, in both families.
-const LED: &str = "table inet led {
-    chain prerouting {
-        type nat hook prerouting priority dstnat;
-        ip daddr 192.0.2.1 tcp dport 8080 dnat ip to 10.20.9.9:80
-        ip6 daddr 2001:db8::1 tcp dport 8080 dnat ip6 to [fd20::9:9]:80
-    }
-}";
-
-fn lead_to_inside(lab: &Lab) {
-    let (node, inside, _) = hosts(lab);
-    for key in ["net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"] {
-        node.set_sysctl(key, "1").unwrap();
-    }
-    inside.ip("route add default via 10.20.0.1\nroute add ::/0 via fd20::1\n").unwrap();
-    nft_load(node, LED);
-}
-
-#[test]
-fn a_flow_that_is_led_through_is_judged_by_where_it_is_led_and_ends_where_forwarding_is_refused() {
-    if !can_run() {
-        return;
-    }
-    let lab = confirmed(&["web"], "");
-    lead_to_inside(&lab);
-    let (node, inside, _) = hosts(&lab);
-    let _served = inside.serve(Listen::new().tcp([80])).unwrap();
-    let [strangers, trusted] = [Who::Stranger, Who::Trusted].map(|who| conversations(&lab, who, 8080));
-    let kept = ids(node, &Who::Trusted.addresses());
-    // What passes through is untouched by default: nothing to cut, though nobody permits it.
-    let document = node.json(&["apply", "--final", "--cut"]);
-    assert_eq!(document["ended"]["flows"].as_array().unwrap().len(), 0, "{document}");
-    assert!(all_answer(&strangers));
-    node.configure(&cluster(&["web"], ""), &settings("[mode]\nforward = \"enforce\""));
-    let would = node.json(&["diff"]);
-    let cut = would["cut_flows"].as_array().unwrap();
-    assert_eq!(cut.len(), 2, "{would}");
-    let is_led = |f: &serde_json::Value| {
-        f["direction"] == "forward" && (f["dst"] == "10.20.9.9:80" || f["dst"] == "[fd20::9:9]:80")
+/// A connection from somebody on the private network to a port of the node.
+fn connected(inside: &Host, from: IpAddr, port: u16) -> TcpStream {
+    let to = SocketAddr::new(node_for(Who::Unknown, from), port);
+    let open = || {
+        let family = if from.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+        let socket = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
+        bind(&socket, &SocketAddr::new(from, 0)).unwrap();
+        connect(&socket, &to).unwrap();
+        TcpStream::from(socket)
     };
-    assert!(cut.iter().all(is_led) && cut.iter().all(|f| f["process"].is_null()), "{would}");
-    node.expect(0, &["apply"]).mentions(&["forward tcp 192.0.2.99:", "-> 10.20.9.9:80"]);
-    assert!(all_answer(&strangers), "established");
-    node.expect(0, &["confirm", "--cut"]).mentions(&["cut 2 flows", "forward tcp ", "-> [fd20::9:9]:80"]);
-    assert!(none_answers(&strangers) && all_answer(&trusted));
-    assert_eq!(ids(node, &Who::Trusted.addresses()), kept);
-    assert_eq!(ids(node, &Who::Stranger.addresses()), BTreeSet::new());
+    inside.in_namespace(open).unwrap()
+}
+
+/// Speaks to whoever connects, without being asked, for as long as it can.
+fn speak(listener: &TcpListener) {
+    let mut connection = listener.accept().unwrap().0;
+    std::thread::spawn(move || {
+        while connection.write_all(b"news").is_ok() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    });
+}
+
+/// How long until a connection that is spoken to hears no more: by a reset, or by silence for two seconds.
+fn is_over_within(mut connection: &TcpStream, within: Duration) -> bool {
+    connection.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+    let deadline = Instant::now() + within;
+    while Instant::now() < deadline {
+        match connection.read(&mut [0; 4096]) {
+            Ok(0) => return true,
+            Ok(_) => {}
+            Err(e) => {
+                let ends = [ErrorKind::ConnectionReset, ErrorKind::WouldBlock, ErrorKind::TimedOut];
+                assert!(ends.contains(&e.kind()), "{e}");
+                return true;
+            }
+        }
+    }
+    false
+}
+
+#[test]
+fn a_server_that_speaks_by_itself_does_not_bring_a_removed_node_s_connection_back() {
+    if !can_run() {
+        return;
+    }
+    for mode in ["", IN_AND_OUT] {
+        let lab = confirmed(&["sql"], mode);
+        let (node, inside, _) = hosts(&lab);
+        let both = Who::Unknown.addresses();
+        let [v4, v6] = both.map(|a| a.to_string());
+        node.expect(0, &["node", "add", "web7", "--private", &v4, "--private", &v6, "--role", "web"]);
+        let any = SocketAddr::new(ip("::"), 3306);
+        let listener = node.in_namespace(|| TcpListener::bind(any).unwrap()).unwrap();
+        let connections = both.map(|from| {
+            let mut connection = connected(inside, from, 3306);
+            speak(&listener);
+            connection.read_exact(&mut [0; 4]).unwrap();
+            connection
+        });
+        node.expect(0, &["node", "remove", "web7"]).mentions(&["cut 2 flows"]);
+        assert!(connections.iter().all(|c| is_over_within(c, SOON)), "{mode}");
+        let ours = PRIVATE.map(ip);
+        let is_back = |f: &TrackedFlow| both.contains(&f.original.dst) && ours.contains(&f.original.src);
+        assert!(!tracked(node).iter().any(is_back), "{mode}: the server's own packets made an entry");
+    }
 }
 
 #[test]
@@ -327,40 +260,4 @@ fn of_twenty_thousand_entries_the_three_that_are_revoked_go() {
     node.expect(0, &["apply", "--final"]).mentions(&["cut 3 flows that are no longer allowed: "]);
     assert_eq!(ids(node, &[stranger]), BTreeSet::new());
     assert_eq!(ids(node, &[trunk]), kept);
-}
-
-#[test]
-fn a_flow_that_came_by_another_interface_than_its_addresses_suggest_is_left_and_named() {
-    if !can_run() {
-        return;
-    }
-    let lab = confirmed(&["pbx"], "[interfaces]\nprivate = [\"eth0\"]\npublic = [\"eth1\"]");
-    let (node, inside, _) = hosts(&lab);
-    let _served = node.serve(Listen::new().udp([5050])).unwrap();
-    inside.ip("route add 192.0.2.1 via 10.20.0.1\n").unwrap();
-    let [sip, _] = Who::Node("sip").addresses();
-    let socket = inside.in_namespace(|| UdpSocket::bind((sip, 4444)).unwrap()).unwrap();
-    socket.set_read_timeout(Some(SOON)).unwrap();
-    socket.send_to(b"?", (ip(PUBLIC[0]), 5050)).unwrap();
-    socket.recv(&mut [0; 64]).unwrap();
-    let kept = ids(node, &[sip]);
-    assert_eq!(kept.len(), 1);
-    let said = node.expect(0, &["apply", "--final", "--cut"]);
-    said.mentions(&["left 1 that may no longer be allowed: in udp 10.20.1.11:4444 -> 192.0.2.1:5050"]);
-    assert_eq!(ids(node, &[sip]), kept);
-}
-
-#[test]
-fn cutting_is_not_for_a_test() {
-    if !can_run() {
-        return;
-    }
-    let lab = confirmed(&["web"], "");
-    let node = hosts(&lab).0;
-    node.configure(&cluster(&["sip"], ""), &settings(""));
-    for flag in ["--cut", "--no-cut", "--close"] {
-        node.expect(2, &["apply", flag]).mentions(&["this is a test", "rolewall confirm"]);
-    }
-    node.expect(2, &["apply", "--final", "--cut", "--no-cut"]);
-    assert_eq!((tcp(&lab, Who::Stranger, 5060), udp(&lab, Who::Stranger, 5060)).0, CLOSED);
 }

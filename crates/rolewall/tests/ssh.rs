@@ -4,9 +4,10 @@
 
 mod support;
 
-use rolewall_lab::{Conversation, Finished, Host, Lab, Login, Sshd};
+use rolewall_lab::{Conversation, Finished, Host, Lab, Login, Running, Sshd};
 use std::net::IpAddr;
 use std::time::Duration;
+use support::entries::ids;
 use support::program::{PATIENCE, Program, ROLEWALL, described, said};
 use support::scene::{CLOSED, OPEN, Who, cluster, hosts, node_for, scene, settings, tcp};
 use support::{can_run, eventually, generation, ruleset};
@@ -174,6 +175,48 @@ fn a_forced_candidate_cuts_the_operator_and_the_session_comes_back_at_the_deadli
         let status = site.over(&login, "$R status");
         assert!(status.stdout().starts_with("off"), "{}", described(&status));
     }
+}
+
+/// A shell of an admin's, open from before that network is admin no longer, in which `line` runs then.
+fn after_the_network_is_no_longer_admin(site: &Site, line: &str) -> Running {
+    site.node().configure(&cluster(&["sql"], ""), &settings(""));
+    site.node().expect(0, &["apply", "--final"]);
+    let [login, _] = site.logins(Who::Admin);
+    let waiting = site.line(&format!("echo open; until [ -e /run/go ]; do sleep 0.1; done; {line}"));
+    let mut shell = login.command(&waiting).timeout(PATIENCE).spawn().unwrap();
+    shell.wait_for("open", PATIENCE).unwrap();
+    let elsewhere = cluster(&["sql"], "").replace("198.51.100.0/28", "198.51.100.16/28");
+    site.node().configure(&elsewhere, &settings(""));
+    site.node().command("touch").arg("/run/go").run().unwrap().ok().unwrap();
+    shell
+}
+
+#[test]
+fn a_cut_leaves_the_operator_s_own_session_and_says_so() {
+    if !can_run() {
+        return;
+    }
+    let site = Site::new();
+    let admin = Who::Admin.addresses();
+    let line = "$R apply --force && $R confirm --same-session --cut; sleep 1; echo still here";
+    let shell = after_the_network_is_no_longer_admin(&site, line);
+    said(0, &shell.wait(PATIENCE).unwrap()).mentions(&[
+        "still here",
+        "warning: your own session is no longer allowed, and was left: in tcp 198.51.100.5:",
+    ]);
+    assert_eq!(ids(site.node(), &admin).len(), 1);
+}
+
+#[test]
+fn a_forced_cut_takes_the_operator_s_own_session() {
+    if !can_run() {
+        return;
+    }
+    let site = Site::new();
+    let line = "$R apply --final --cut --force; sleep 600";
+    let mut shell = after_the_network_is_no_longer_admin(&site, line);
+    eventually(PATIENCE, "the session is reset", || !shell.is_alive());
+    assert_eq!(ids(site.node(), &Who::Admin.addresses()).len(), 0);
 }
 
 #[test]

@@ -53,8 +53,9 @@ impl Ended {
             );
         }
         if self.returning > 0 {
-            let one = "of them begin again if this host itself sends: what goes out is not refused";
-            text += &format!("warning: {} {one}\n", self.returning);
+            let verb = if self.returning == 1 { "begins" } else { "begin" };
+            let why = "if this host itself sends: what goes out is not refused";
+            text += &format!("warning: {} of them {verb} again {why}\n", self.returning);
         }
         if !self.own.is_empty() {
             let own = some_named(&self.own);

@@ -136,3 +136,71 @@ fn add_named(rule: &Rule, named: &mut BTreeSet<u16>) -> bool {
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rolewall_ruleset::table::{ChainKind, Hook};
+    use rolewall_ruleset::{BaseChain, Chain, ChainPolicy, Family, Reg, Table, Value, Verdict};
+
+    fn payload(offset: u32, len: u32) -> Expr {
+        Expr::Payload { base: PayloadBase::Transport, offset, len, dreg: Reg(0) }
+    }
+
+    fn cmp(op: CmpOp, bytes: &[u8]) -> Expr {
+        Expr::Cmp { sreg: Reg(0), op, value: Value::from_bytes(bytes) }
+    }
+
+    /// Whoever comes in and matches one of these passes; nobody else.
+    fn admitting(rules: &[Vec<Expr>]) -> Ruleset {
+        let mut table = Table::new(Family::Inet, "t");
+        let (kind, hook, policy) = (ChainKind::Filter, Hook::Input, ChainPolicy::Drop);
+        let base = BaseChain { kind, hook, priority: 0, policy, devices: Vec::new() };
+        let accept = |exprs: &Vec<Expr>| {
+            let exprs = exprs.iter().cloned().chain([Expr::Verdict(Verdict::Accept)]).collect();
+            Rule { exprs, ..Rule::default() }
+        };
+        let rules = rules.iter().map(accept).collect();
+        table.chains.push(Chain { name: "input".into(), base: Some(base), rules });
+        Ruleset { tables: vec![table] }
+    }
+
+    fn from(port: u16, dport: u16) -> LiveFlow {
+        let end = |address: [u8; 4], port| (address, port).into();
+        LiveFlow::tcp(Direction::In, end([192, 0, 2, 9], port), end([192, 0, 2, 1], dport))
+    }
+
+    /// Source ports all over, and those that the rules below speak of with their neighbours.
+    fn ports() -> BTreeSet<u16> {
+        let around = [67, 68, 69, 1023, 1024, u16::MAX];
+        (1..u16::MAX).step_by(101).chain(around).collect()
+    }
+
+    /// Asks of each, and counts how many were judged.
+    fn judged(ruleset: &Ruleset) -> usize {
+        let standpoint = Standpoint::default();
+        let mut verdicts = Verdicts::new(ruleset, &standpoint);
+        for flow in ports().into_iter().flat_map(|port| [from(port, 67), from(port, 443)]) {
+            let alone = verdicts.judge.verdict(&standpoint.as_new(&flow));
+            assert_eq!(verdicts.as_new(&flow), alone, "{flow}");
+        }
+        verdicts.known.len()
+    }
+
+    #[test]
+    fn flows_that_no_rule_tells_apart_are_judged_once() {
+        let dhcp = vec![payload(0, 4), cmp(CmpOp::Eq, &[0, 68, 0, 67])];
+        let web = vec![payload(2, 2), cmp(CmpOp::Eq, &443u16.to_be_bytes())];
+        assert_eq!(judged(&admitting(&[dhcp.clone(), web.clone()])), 4);
+        let highest = vec![payload(0, 2), cmp(CmpOp::Eq, &u16::MAX.to_be_bytes())];
+        assert_eq!(judged(&admitting(&[dhcp, web, highest])), 6);
+    }
+
+    #[test]
+    fn a_rule_that_looks_at_source_ports_otherwise_is_asked_about_each() {
+        let above = vec![payload(0, 2), cmp(CmpOp::Gte, &1024u16.to_be_bytes())];
+        assert_eq!(judged(&admitting(&[above])), 2 * ports().len());
+        let half = vec![payload(1, 1), cmp(CmpOp::Eq, &[7])];
+        assert_eq!(judged(&admitting(&[half])), 2 * ports().len());
+    }
+}

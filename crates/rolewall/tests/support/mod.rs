@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test crate uses a part of it")]
 
 pub(crate) mod database;
+pub(crate) mod entries;
 pub(crate) mod program;
 pub(crate) mod scene;
 
