@@ -58,6 +58,14 @@ fn a_banned_scanner_loses_its_entry_with_the_confirmation_and_a_carrier_keeps_it
     assert_eq!((scanner.is_answered(), carrier.is_answered()), ([false; 2], [true; 2]));
     assert_eq!(ids(node, &trunk), kept);
     assert_eq!(ids(node, &stranger), BTreeSet::new(), "and no packet of his makes another");
+    // What the node itself sends him makes an entry by which answers are established, and are denied all the same.
+    let to_scanner = stranger.iter().zip(PUBLIC.map(ip)).map(|(to, own)| {
+        Packet::udp(SocketAddr::new(own, 5060), SocketAddr::new(*to, 4444), b"OPTIONS").unwrap()
+    });
+    node.send_packets(&to_scanner.collect::<Vec<_>>()).unwrap();
+    assert_eq!(ids(node, &PUBLIC.map(ip)).len(), 2);
+    scanner.forget_answers();
+    assert_eq!(scanner.is_answered(), [false; 2]);
 }
 
 #[test]

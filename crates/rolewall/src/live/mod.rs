@@ -1,6 +1,7 @@
 //! What is going on on this host: the operator's sessions, connections, tracked flows, and who holds them.
 //! Not here: what a ruleset makes of it ([`crate::precheck`], [`crate::cut`]).
 
+mod alike;
 pub(crate) mod flow;
 mod holders;
 mod standpoint;
@@ -20,7 +21,7 @@ use rolewall_kernel::conntrack::{self, TrackedFlow};
 pub(crate) struct Live {
     /// The operator's own sessions.
     pub(crate) sessions: Vec<Session>,
-    /// Every flow that is going on, as its first packet was, in no order; one that has both a socket and an
+    /// Every flow that is going on, as its first packet was, in no order. What goes to everybody is none; one that has both a socket and an
     /// entry of conntrack's may be there twice.
     pub(crate) flows: Vec<LiveFlow>,
     pub(crate) standpoint: Standpoint,
@@ -41,6 +42,7 @@ impl Live {
         let standpoint = Standpoint::read()?;
         let is_live = |entry: &&TrackedFlow| !entry.tcp_state.is_some_and(|state| OVER.contains(&state));
         let of_entries = tracked.iter().filter(is_live).map(|entry| standpoint.flow_of_entry(entry));
+        let of_entries = of_entries.filter(|flow| !standpoint.is_for_all(flow.dst.ip()));
         let of_sockets = established.iter().map(|socket| standpoint.flow_of_socket(socket));
         let flows = of_sockets.chain(of_entries).collect();
         Ok(Live { sessions, flows, standpoint })

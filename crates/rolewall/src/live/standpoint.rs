@@ -90,7 +90,8 @@ impl Standpoint {
         self.interfaces.contains_key(&address) || address.is_loopback()
     }
 
-    fn is_for_all(&self, address: IpAddr) -> bool {
+    /// Whether what goes there goes to everybody around.
+    pub(super) fn is_for_all(&self, address: IpAddr) -> bool {
         address.is_multicast() || matches!(address, IpAddr::V4(a) if self.broadcasts.contains(&a))
     }
 
