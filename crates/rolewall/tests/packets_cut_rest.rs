@@ -4,10 +4,12 @@
 
 mod support;
 
+use rolewall_kernel::conntrack::TrackedFlow;
 use rolewall_lab::{Lab, Listen};
 use std::collections::BTreeSet;
-use std::net::UdpSocket;
-use support::entries::{SOON, all_answer, conversations, ids, none_answers};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use support::entries::{SOON, all_answer, conversations, ids, none_answers, tracked};
 use support::program::Program;
 use support::scene::{CLOSED, PUBLIC, Who, cluster, hosts, scene, settings, tcp};
 use support::{can_run, ip, nft_load};
@@ -125,6 +127,45 @@ fn a_flow_that_came_by_another_interface_than_its_addresses_suggest_is_left_and_
     let said = node.expect(0, &["apply", "--final", "--cut"]);
     said.mentions(&["left 1 that may no longer be allowed: in udp 10.20.1.11:4444 -> 192.0.2.1:5050"]);
     assert_eq!(ids(node, &[sip]), kept);
+}
+
+/// What makes Linux listen to FTP's own words for the connection that they announce.
+const FTP: &str = "table inet helper {
+    ct helper ftp { type \"ftp\" protocol tcp; }
+    chain output { type filter hook output priority 0; tcp dport 21 ct helper set \"ftp\"; }
+}";
+
+/// Connects the node to a port of the stranger's, and gives both ends.
+fn out_to(lab: &Lab, port: u16) -> [TcpStream; 2] {
+    let (node, _, outside) = hosts(lab);
+    let to = SocketAddr::new(Who::Stranger.addresses()[0], port);
+    let listener = outside.in_namespace(|| TcpListener::bind(to).unwrap()).unwrap();
+    let ours = node.in_namespace(|| TcpStream::connect(to).unwrap()).unwrap();
+    [ours, listener.accept().unwrap().0]
+}
+
+#[test]
+fn a_connection_that_a_permitted_one_announced_stays_with_it() {
+    if !can_run() {
+        return;
+    }
+    let lab = confirmed(&["sql"], "");
+    let node = hosts(&lab).0;
+    nft_load(node, FTP);
+    let [mut control, mut server] = out_to(&lab, 21);
+    for line in ["220 ready\r\n", "227 Entering Passive Mode (192,0,2,99,117,48)\r\n"] {
+        server.write_all(line.as_bytes()).unwrap();
+        control.read_exact(&mut vec![0; line.len()]).unwrap();
+    }
+    let (_data, _other) = (out_to(&lab, 117 * 256 + 48), out_to(&lab, 117 * 256 + 49));
+    let announced = |f: &&TrackedFlow| f.master.is_some_and(|master| master.dst_port == 21);
+    let before = tracked(node);
+    let kept: Vec<u32> = before.iter().filter(announced).map(|f| f.id).collect();
+    assert_eq!(kept.len(), 1, "{before:#?}");
+    node.configure(&cluster(&["sql"], ""), &settings("[mode]\nout = \"enforce\""));
+    node.expect(0, &["apply", "--final", "--cut"]).mentions(&["cut 1 flow that is", "-> 192.0.2.99:30001"]);
+    let after: Vec<u32> = tracked(node).iter().filter(announced).map(|f| f.id).collect();
+    assert_eq!(after, kept);
 }
 
 #[test]

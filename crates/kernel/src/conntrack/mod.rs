@@ -117,25 +117,36 @@ const ATTEMPTS: u32 = 5;
 pub fn flows() -> Result<Vec<TrackedFlow>, DumpError> {
     let failed = |e| DumpError::new(SUBJECT, e);
     let mut socket = Socket::open(Some(rustix::net::netlink::NETFILTER)).map_err(failed)?;
-    flows_on(&mut socket).map_err(failed)
+    those_on(&mut socket, Some).map_err(failed)
 }
 
-/// The same over a conversation that is open already: closing a second socket would wait for what is being
-/// deleted meanwhile.
-pub fn flows_over(nft: &mut Nft) -> Result<Vec<TrackedFlow>, DumpError> {
-    flows_on(nft.socket()).map_err(|e| DumpError::new(SUBJECT, e))
+/// What `keep` makes of each, over a conversation that is open already: closing a second socket would wait for
+/// what is being deleted meanwhile. A host may track very many, so what is not kept takes no memory.
+pub fn those_over<T>(nft: &mut Nft, keep: impl FnMut(TrackedFlow) -> Option<T>) -> Result<Vec<T>, DumpError> {
+    those_on(nft.socket(), keep).map_err(|e| DumpError::new(SUBJECT, e))
 }
 
-fn flows_on(socket: &mut Socket) -> Result<Vec<TrackedFlow>, NetlinkError> {
-    if count(socket) == Some(0) { Ok(Vec::new()) } else { list(socket) }
+/// Whether any connection is tracked; true where Linux does not say.
+pub fn any_over(nft: &mut Nft) -> bool {
+    count(nft.socket()) != Some(0)
 }
 
-fn list(socket: &mut Socket) -> Result<Vec<TrackedFlow>, NetlinkError> {
+fn those_on<T>(
+    socket: &mut Socket,
+    keep: impl FnMut(TrackedFlow) -> Option<T>,
+) -> Result<Vec<T>, NetlinkError> {
+    if count(socket) == Some(0) { Ok(Vec::new()) } else { list(socket, keep) }
+}
+
+fn list<T>(
+    socket: &mut Socket,
+    mut keep: impl FnMut(TrackedFlow) -> Option<T>,
+) -> Result<Vec<T>, NetlinkError> {
     let mut all = Vec::new();
     for _ in 0..ATTEMPTS {
         all.clear();
         let fill = |w: &mut Writer| w.fixed(&[0; wire::NFGENMSG_LEN]);
-        if socket.dump(wire::CT_GET, fill, |m| all.extend(flow(m)))? == Dump::Consistent {
+        if socket.dump(wire::CT_GET, fill, |m| all.extend(flow(m).and_then(&mut keep)))? == Dump::Consistent {
             break;
         }
     }

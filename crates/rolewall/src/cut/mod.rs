@@ -81,8 +81,9 @@ impl Cutting<'_> {
         asked: Asked<'_>,
         ruleset: impl FnOnce(&mut Firewall) -> Result<Ruleset, Failure>,
     ) -> Result<Ended, Failure> {
-        let entries = conntrack::flows_over(&mut firewall.nft).map_err(Failure::host)?;
-        if !entries.iter().any(|entry| reach.may_hold(entry)) {
+        let within = |entry: TrackedFlow| reach.may_hold(&entry).then_some(entry);
+        let entries = conntrack::those_over(&mut firewall.nft, within).map_err(Failure::host)?;
+        if entries.is_empty() {
             return Ok(Ended::default());
         }
         let standpoint = Standpoint::read()?;
@@ -143,7 +144,7 @@ impl Cutting<'_> {
     }
 }
 
-/// The entries within reach that the ruleset denies for certain. Those in doubt, and the operator's own, are
+/// Of entries that may be within reach, those that are and that the ruleset denies for certain. Those in doubt, and the operator's own, are
 /// noted as left.
 fn doomed(
     entries: &[TrackedFlow],
@@ -158,7 +159,7 @@ fn doomed(
         OwnSession::Cut => Vec::new(),
     };
     let mut doomed = Vec::new();
-    for entry in entries.iter().filter(|entry| reach.may_hold(entry)) {
+    for entry in entries {
         let flow = standpoint.flow_of_entry(entry);
         // One that another announced may go on for as long as that one.
         let judged = entry.master.map_or(flow, |master| standpoint.flow_of_tuple(&master));

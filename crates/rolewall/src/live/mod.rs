@@ -31,20 +31,27 @@ pub(crate) struct Live {
 const OVER: [u8; 2] = [7, 8];
 
 impl Live {
-    /// Asks Linux for sockets, conntrack's flows and addresses. A kernel without conntrack has none yet.
+    /// Asks Linux for sockets, conntrack's flows and addresses.
     pub(crate) fn read(firewall: &mut Firewall) -> Result<Live, Failure> {
         let established = session::established().map_err(Failure::host)?;
-        let tracked = conntrack::flows_over(&mut firewall.nft).unwrap_or_default();
         let sessions = session::own(&established);
-        if sessions.is_empty() && established.is_empty() && tracked.is_empty() {
+        if sessions.is_empty() && established.is_empty() && !conntrack::any_over(&mut firewall.nft) {
             return Ok(Live::default());
         }
         let standpoint = Standpoint::read()?;
-        let is_live = |entry: &&TrackedFlow| !entry.tcp_state.is_some_and(|state| OVER.contains(&state));
-        let of_entries = tracked.iter().filter(is_live).map(|entry| standpoint.flow_of_entry(entry));
-        let of_entries = of_entries.filter(|flow| !standpoint.is_for_all(flow.dst.ip()));
-        let of_sockets = established.iter().map(|socket| standpoint.flow_of_socket(socket));
-        let flows = of_sockets.chain(of_entries).collect();
+        let mut flows = of_entries(firewall, &standpoint);
+        flows.extend(established.iter().map(|socket| standpoint.flow_of_socket(socket)));
         Ok(Live { sessions, flows, standpoint })
     }
+}
+
+/// A kernel without conntrack has none yet.
+fn of_entries(firewall: &mut Firewall, standpoint: &Standpoint) -> Vec<LiveFlow> {
+    let keep = |entry: TrackedFlow| {
+        if entry.tcp_state.is_some_and(|state| OVER.contains(&state)) {
+            return None;
+        }
+        Some(standpoint.flow_of_entry(&entry)).filter(|flow| !standpoint.is_for_all(flow.dst.ip()))
+    };
+    conntrack::those_over(&mut firewall.nft, keep).unwrap_or_default()
 }

@@ -1,6 +1,6 @@
 //! Verdicts of very many flows: those that no rule tells apart are judged once.
 //! Not here: judging (`rolewall_ruleset::judge`).
-//!
+
 use super::alike::{Alike, Class};
 use super::{LiveFlow, Standpoint};
 use rolewall_ruleset::Ruleset;
