@@ -128,6 +128,28 @@ fn a_removed_node_s_connections_end_in_both_directions_and_another_node_s_stay_t
 }
 
 #[test]
+fn datagrams_of_a_removed_node_end_and_it_is_said_that_the_host_s_own_could_begin_again() {
+    if !can_run() {
+        return;
+    }
+    let lab = confirmed(&["pbx"], "");
+    let node = hosts(&lab).0;
+    let [v4, v6] = Who::Unknown.addresses().map(|a| a.to_string());
+    node.expect(0, &["node", "add", "sip7", "--private", &v4, "--private", &v6, "--role", "sip"]);
+    let _served = node.serve(Listen::new().udp([5050])).unwrap();
+    let (leaving, staying) = (Phone::new(&lab, Who::Unknown, 5050), Phone::new(&lab, Who::Node("sip"), 5050));
+    assert_eq!((leaving.is_answered(), staying.is_answered()), ([true; 2], [true; 2]));
+    let kept = ids(node, &Who::Node("sip").addresses());
+    let document = node.json(&["node", "remove", "sip7"]);
+    let ended = &document["ended"];
+    assert_eq!((&ended["sockets"], &ended["returning"]), (&0.into(), &2.into()), "{document}");
+    let flows = ["in udp 10.20.9.9:4444 -> 10.20.0.1:5050", "in udp [fd20::9:9]:4444 -> [fd20::1]:5050"];
+    assert_eq!(ended["flows"], serde_json::json!(flows));
+    assert_eq!((leaving.is_answered(), staying.is_answered()), ([false; 2], [true; 2]));
+    assert_eq!(ids(node, &Who::Node("sip").addresses()), kept);
+}
+
+#[test]
 fn a_node_that_the_inventory_has_no_longer_is_cut_off_by_the_confirmation() {
     if !can_run() {
         return;
