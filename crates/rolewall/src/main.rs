@@ -37,23 +37,28 @@ use serde_json::json;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let outcome = std::panic::catch_unwind(run);
-    match outcome {
-        Ok(Ok(code)) => ExitCode::from(code),
-        Ok(Err(failure)) => {
+    end_at_a_panic();
+    match run() {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
             // One write: what other processes print does not come in between.
             let text = format!("{failure}\n");
             eprint!("{text}");
             ExitCode::from(failure.exit_code())
         }
-        // The panic's own message is printed already.
-        Err(_) => {
-            eprintln!(
-                "error: this is a bug of rolewall; what was in force before is in force, or returns at the deadline"
-            );
-            ExitCode::from(failure::Kind::Bug as u8)
-        }
     }
+}
+
+/// A panic of any thread is the end, and says what that means for this host.
+fn end_at_a_panic() {
+    let message = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        message(panic);
+        eprintln!(
+            "error: this is a bug of rolewall; what was in force before is in force, or returns at the deadline"
+        );
+        std::process::exit(failure::Kind::Bug as i32);
+    }));
 }
 
 fn run() -> Result<u8, Failure> {
