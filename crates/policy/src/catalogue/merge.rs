@@ -11,23 +11,27 @@ use crate::{Problems, Source};
 impl Catalogue {
     /// The project's own roles with those of an operator's directory, which is usually empty.
     pub fn built_in_with(files: &[Source]) -> Result<Catalogue, Problems> {
-        let built_in = Catalogue::built_in();
-        if files.is_empty() { Ok(built_in) } else { merge(built_in, files) }
+        merge(Catalogue::built_in_but, files)
     }
 
     /// This catalogue with an operator's role files: a file whose role is known replaces it whole, another
     /// adds a role. All that is wrong with the files comes at once.
     pub fn with_overrides(&self, files: &[Source]) -> Result<Catalogue, Problems> {
-        merge(self.clone(), files)
+        merge(|_| self.clone(), files)
     }
 }
 
-pub(super) fn merge(base: Catalogue, files: &[Source]) -> Result<Catalogue, Problems> {
+/// Adds the roles of files to a base, which is asked for once it is known which of its roles they replace.
+pub(super) fn merge(
+    base: impl FnOnce(&[&RoleName]) -> Catalogue,
+    files: &[Source],
+) -> Result<Catalogue, Problems> {
     let texts: Vec<Text<'_>> = files.iter().map(Text::new).collect();
     let mut gather = Gather::default();
     let drafts: Vec<(Draft, &Text<'_>)> =
         texts.iter().filter_map(|text| Some((parse(text, &mut gather)?, text))).collect();
-    let mut merging = Merging { catalogue: base, gather };
+    let replaced: Vec<&RoleName> = drafts.iter().map(|(draft, _)| &draft.role.name).collect();
+    let mut merging = Merging { catalogue: base(&replaced), gather };
     merging.add(&drafts);
     for (draft, text) in &drafts {
         merging.names(draft, text);
