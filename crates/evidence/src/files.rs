@@ -2,6 +2,8 @@
 //! Not here: any file.
 
 use std::fmt;
+use std::net::IpAddr;
+use std::sync::OnceLock;
 
 /// The largest file that is read, in bytes. Real ones are below 1 MiB.
 pub const FILE_BYTES_MAX: u64 = 8 << 20;
@@ -43,10 +45,42 @@ impl fmt::Display for Unreadable {
 }
 
 /// What a host knows of itself that its services' files refer to.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct HostFacts {
     /// Its name.
     pub hostname: Option<String>,
-    /// Its interfaces' addresses, by the interface's name; none where the live host may not be asked.
-    pub interfaces: Option<Vec<(String, std::net::IpAddr)>>,
+    /// Its interfaces.
+    pub interfaces: Interfaces,
+}
+
+/// An address and the name of its interface.
+type Named = (String, IpAddr);
+
+/// The addresses of a host's interfaces, by the interface's name. They are asked for once something refers to
+/// them, which is rare: Linux keeps who asks waiting while it takes other interfaces away.
+#[derive(Debug, Clone, Default)]
+pub struct Interfaces {
+    ask: Option<fn() -> Vec<Named>>,
+    known: OnceLock<Vec<Named>>,
+}
+
+impl Interfaces {
+    /// Those of a live host.
+    pub fn asked(ask: fn() -> Vec<Named>) -> Interfaces {
+        Interfaces { ask: Some(ask), known: OnceLock::new() }
+    }
+
+    /// Those that are known.
+    pub fn known(known: Vec<Named>) -> Interfaces {
+        Interfaces { ask: None, known: known.into() }
+    }
+
+    /// All of them; none where the live host may not be asked.
+    pub fn all(&self) -> Option<&[Named]> {
+        let all = match self.ask {
+            Some(ask) => Some(self.known.get_or_init(ask)),
+            None => self.known.get(),
+        };
+        all.map(Vec::as_slice)
+    }
 }

@@ -14,7 +14,7 @@ pub mod sockets;
 pub mod text;
 
 pub use endpoint::{Address, Endpoint, Evidence, Kind, Reach};
-pub use files::{Files, HostFacts, Unreadable};
+pub use files::{Files, HostFacts, Interfaces, Unreadable};
 pub use found::{Found, Listener, Peer, Trouble, UnixSocket, Unresolved};
 pub use programs::NamedFile;
 pub use reading::{Absent, Reading};

@@ -209,12 +209,12 @@ impl<'a> Reading<'a> {
     /// The addresses of an interface; none where the live host may not be asked, or has no such interface.
     /// `lo` is known everywhere.
     pub fn interface(&self, name: &str) -> Option<Vec<IpAddr>> {
-        let of = |all: &Vec<(String, IpAddr)>| {
+        let of = |all: &[(String, IpAddr)]| {
             let mine: Vec<IpAddr> = all.iter().filter(|(n, _)| n == name).map(|(_, a)| *a).collect();
             (!mine.is_empty()).then_some(mine)
         };
         let loopback = || (name == "lo").then(|| self.hosts.addresses("localhost"));
-        self.facts.interfaces.as_ref().and_then(of).or_else(loopback)
+        self.facts.interfaces.all().and_then(of).or_else(loopback)
     }
 
     /// A socket that the service would open. Where it is known already, its evidence joins that.

@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "each test program uses its own part")]
 
-use rolewall_evidence::{Evidence, Files, Found, HostFacts, NamedFile, Unreadable};
+use rolewall_evidence::{Evidence, Files, Found, HostFacts, Interfaces, NamedFile, Unreadable};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
@@ -97,8 +97,9 @@ impl Case {
             [] => {}
             ["hostname", name] => self.facts.hostname = Some(name.to_owned()),
             ["interface", name, address] => {
-                let interfaces = self.facts.interfaces.get_or_insert_default();
+                let mut interfaces = self.facts.interfaces.all().unwrap_or_default().to_vec();
                 interfaces.push((name.to_owned(), address.parse().unwrap()));
+                self.facts.interfaces = Interfaces::known(interfaces);
             }
             ["file", program, path] => {
                 self.named.push(NamedFile { program: program.to_owned(), path: path.to_owned() });

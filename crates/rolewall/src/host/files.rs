@@ -4,7 +4,7 @@
 use super::Host;
 use crate::failure::Failure;
 use rolewall_evidence::files::FILE_BYTES_MAX;
-use rolewall_evidence::{Files, HostFacts, Unreadable};
+use rolewall_evidence::{Files, HostFacts, Interfaces, Unreadable};
 use rolewall_kernel::links;
 use rolewall_kernel::sockets::SocketsError as DumpError;
 use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, ResolveFlags, fstat, openat, openat2};
@@ -82,7 +82,8 @@ impl Files for HostFiles {
 impl Host {
     /// What services' files refer to: the host's name, and its interfaces where they may be asked for.
     pub(crate) fn facts(&self, hostname: Option<String>) -> HostFacts {
-        let interfaces = self.is_live.then(|| addresses_by_name().unwrap_or_default());
+        let ask = || addresses_by_name().unwrap_or_default();
+        let interfaces = if self.is_live { Interfaces::asked(ask) } else { Interfaces::default() };
         HostFacts { hostname, interfaces }
     }
 }

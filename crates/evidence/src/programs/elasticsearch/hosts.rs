@@ -104,7 +104,7 @@ fn loopbacks(reading: &Reading<'_>) -> Vec<IpAddr> {
 }
 
 fn of_host(reading: &Reading<'_>, is_wanted: impl Fn(&IpAddr) -> bool) -> Option<Vec<IpAddr>> {
-    let interfaces = reading.facts().interfaces.as_ref()?;
+    let interfaces = reading.facts().interfaces.all()?;
     Some(interfaces.iter().map(|(_, address)| *address).filter(is_wanted).collect())
 }
 

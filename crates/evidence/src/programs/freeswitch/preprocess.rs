@@ -53,8 +53,16 @@ pub(super) fn document(reading: &mut Reading<'_>, main: &Arc<Text>) -> Document 
 
 /// The variables of the host's own address, where there is only one that it can be.
 fn own_addresses(reading: &Reading<'_>) -> Vec<(&'static str, String)> {
-    let all =
-        || reading.facts().interfaces.iter().flatten().map(|(_, ip)| *ip).filter(|ip| !ip.is_loopback());
+    let all = || {
+        reading
+            .facts()
+            .interfaces
+            .all()
+            .into_iter()
+            .flatten()
+            .map(|(_, ip)| *ip)
+            .filter(|ip| !ip.is_loopback())
+    };
     let is_v6 = |ip: &IpAddr| matches!(ip, IpAddr::V6(v6) if !v6.is_unicast_link_local());
     let v4 = only(all().filter(IpAddr::is_ipv4)).map(|ip| ("local_ip_v4", ip.to_string()));
     let v6 = only(all().filter(is_v6)).map(|ip| ("local_ip_v6", ip.to_string()));

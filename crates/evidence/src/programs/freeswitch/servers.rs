@@ -188,7 +188,7 @@ pub(super) fn known(reading: &mut Reading<'_>, param: &Param, value: &str) -> Ve
 
 /// The one IPv4 address that the host can be told to have.
 fn host_address(reading: &Reading<'_>) -> Option<IpAddr> {
-    let all = reading.facts().interfaces.iter().flatten().map(|(_, ip)| *ip);
+    let all = reading.facts().interfaces.all().into_iter().flatten().map(|(_, ip)| *ip);
     only(all.filter(|ip| ip.is_ipv4() && !ip.is_loopback()))
 }
 

@@ -228,7 +228,7 @@ fn resolved(word: &str, addresses: Vec<IpAddr>) -> Vec<IpAddr> {
 
 /// Whether the host may have an address. Unknown interfaces may have any.
 fn is_here(reading: &Reading<'_>, address: IpAddr) -> bool {
-    let Some(interfaces) = &reading.facts().interfaces else { return true };
+    let Some(interfaces) = reading.facts().interfaces.all() else { return true };
     let knows_loopback = interfaces.iter().any(|(_, known)| known.is_loopback());
     address.is_unspecified()
         || (address.is_loopback() && !knows_loopback)

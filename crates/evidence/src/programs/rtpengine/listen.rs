@@ -99,7 +99,7 @@ fn interface(reading: &mut Reading<'_>, global: &Settings, own: &Settings, setti
 
 fn addresses(reading: &mut Reading<'_>, local: &str, place: &Place) -> Vec<IpAddr> {
     if local == "any" {
-        let all = reading.facts().interfaces.as_ref().map(|all| all.iter().map(|(_, ip)| *ip));
+        let all = reading.facts().interfaces.all().map(|all| all.iter().map(|(_, ip)| *ip));
         let all: Option<Vec<IpAddr>> =
             all.map(|all| all.filter(|ip| !ip.is_loopback() && !is_link_local(*ip)).collect());
         // Not known which: every address of both families.

@@ -83,7 +83,7 @@ pub(crate) fn conflicts_of(host: &Host, inputs: &Inputs, me: Option<&Me>) -> Vec
 
 fn facts(host: &Host, inputs: &Inputs, me: Option<&Me>) -> Facts {
     let mine = me.iter().flat_map(|me| &me.addresses).copied();
-    let bound = inputs.facts.interfaces.iter().flatten().map(|(_, address)| *address);
+    let bound = inputs.facts.interfaces.all().into_iter().flatten().map(|(_, address)| *address);
     let is_public = mine.chain(bound).any(|address| Address::One(address).reach() == Reach::Public);
     Facts { ephemeral: host.is_live.then(ephemeral).flatten(), is_public }
 }
