@@ -13,6 +13,9 @@ use std::fs::File;
 use std::io::Read;
 use std::os::fd::OwnedFd;
 
+/// How often a file is tried again that could not be looked up because others were moved meanwhile.
+const RACES_MAX: usize = 100;
+
 /// The files below one directory, as if it were `/`.
 #[derive(Debug)]
 pub(crate) struct HostFiles {
@@ -36,7 +39,15 @@ impl HostFiles {
         let below = path.trim_start_matches('/');
         let below = if below.is_empty() { "." } else { below };
         let flags = flags | OFlags::CLOEXEC;
-        let opened = openat2(&self.root, below, flags, Mode::empty(), ResolveFlags::IN_ROOT);
+        let open = || openat2(&self.root, below, flags, Mode::empty(), ResolveFlags::IN_ROOT);
+        // While anything of the host is renamed or mounted, Linux may be unable to tell that `..` stays below.
+        let mut opened = open();
+        for _ in 0..RACES_MAX {
+            if !matches!(opened, Err(Errno::AGAIN)) {
+                break;
+            }
+            opened = open();
+        }
         opened.map_err(|error| match error {
             Errno::NOENT | Errno::NOTDIR => Unreadable::Absent,
             other => Unreadable::Because(other.to_string()),
