@@ -26,6 +26,8 @@ pub(crate) enum Command {
     Join(JoinOptions),
     /// What a host serves, by its files and sockets, beside ss
     Detect(DetectOptions),
+    /// What becomes of one flow on a loaded host, beside nft list ruleset
+    Explain(ExplainOptions),
     /// Packets that are lost or wrongly admitted while the policy is loaded again and again
     Replace(ReplaceOptions),
     /// CPU that a packet costs the node, by ruleset
@@ -83,6 +85,17 @@ pub(crate) struct JoinOptions {
     /// Where the hosts' files are
     #[arg(long, value_delimiter = ',', value_enum, default_values_t = [Place::Tmpfs, Place::Disk])]
     pub(crate) places: Vec<Place>,
+}
+
+/// `explain`
+#[derive(Debug, Args)]
+pub(crate) struct ExplainOptions {
+    /// Nodes in the cluster
+    #[arg(long, value_delimiter = ',', default_values_t = [10, 1000, 10_000])]
+    pub(crate) nodes: Vec<usize>,
+    /// Runs of each command, in turn
+    #[arg(long, default_value_t = 21)]
+    pub(crate) runs: usize,
 }
 
 /// `detect`

@@ -9,6 +9,7 @@ mod cli;
 mod cluster;
 mod detect;
 mod disk;
+mod explain;
 mod flows;
 mod join;
 mod machine;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         Command::Apply(options) => apply::run(&cli, options),
         Command::Join(options) => join::run(&cli, options),
         Command::Detect(options) => detect::run(&cli, options),
+        Command::Explain(options) => explain::run(&cli, options),
         Command::Replace(options) => replace::run(&cli, options),
         Command::Path(options) => path::run(&cli, options),
         Command::Files(options) => side::write_all(options),

@@ -248,6 +248,59 @@ fn firewallds_rules_are_explained_as_they_work() {
     assert!(said["notes"][0].as_str().unwrap().contains("to 192.0.2.1:80, and it goes to this host"));
 }
 
+/// Chains of nat at one hook: in two tables, of priorities that nat does not run at; and a filter between.
+const NATS: &str = "table ip late {
+	chain pre {
+		type nat hook prerouting priority -90; policy accept;
+		tcp dport 8080 dnat to 172.17.0.2:81
+		tcp dport 8081 dnat to 172.17.0.2:80
+	}
+}
+table ip early {
+	chain pre {
+		type nat hook prerouting priority -199; policy accept;
+		tcp dport 8080 dnat to 172.17.0.2:80
+		tcp dport 8081 accept
+		tcp dport 8082 dnat to 172.17.0.2:80
+	}
+}
+table ip between {
+	chain pre {
+		type filter hook prerouting priority -150; policy accept;
+		tcp dport 8082 drop
+		ct state invalid tcp dport 443 drop
+	}
+	chain forward {
+		type filter hook forward priority 0; policy drop;
+		ct state established accept
+		tcp dport 80 ct original proto-dst 8080-8081 accept
+	}
+}
+table ip raw {
+	chain pre {
+		type filter hook prerouting priority -300; policy accept;
+		ct state invalid tcp dport 53 drop
+		tcp dport 3306 notrack
+	}
+	chain input {
+		type filter hook input priority 0; policy accept;
+		ct state untracked tcp dport 3306 drop
+	}
+}
+";
+
+/// The first that translates ends nat, an accept ends its own chain alone, and nat runs where nat runs; before
+/// conntrack a packet is as if it were invalid.
+#[test]
+fn chains_of_nat_run_one_after_the_other_where_nat_runs() {
+    if !can_run() {
+        return;
+    }
+    let stage = stage();
+    nft_load(stage.node(), NATS);
+    stage.agrees("tcp", (STRANGER, NODE), &[53, 80, 443, 3306, 8080, 8081, 8082]);
+}
+
 /// As fail2ban writes them with `banaction = nftables`, and a table of CrowdSec's.
 const BANS: &str = "table inet f2b-table {
 	set addr-set-sshd {
