@@ -3,6 +3,29 @@
 //!
 //! The verdict is exact for what a flow and its host tell. Where a rule asks for more, both ways are gone:
 //! if they end alike, that is the verdict; else it is [`Judged::May`], and the rule is told.
+//!
+//! # What is known, and what is not
+//! - The packet is the flow's: one header without options or extensions, no fragment, TOS zero, and what the
+//!   flow does not tell (checksums, identification, TCP's sequence and window) not known.
+//! - An interface that a flow does not name is one that no rule names. A packet comes without a mark.
+//! - In state `new` it is the connection's first packet: no mark of the connection, nothing answered, the
+//!   original ends as the packet came. In other states a connection's ends, marks and status are not known,
+//!   and the packet is taken as it is written: a translation that conntrack remembers is not done to it.
+//! - Before conntrack (priorities below -200 at prerouting and output) a packet is as if it were invalid, but
+//!   what loops back.
+//! - `limit`, `hashlimit`: as [`Environment::rates`] says. Named limits and quotas: both ways.
+//! - Base chains of one priority run the last made first, in the order in which tables and chains are listed.
+//!   ASSUMPTION: none was put to sleep and woken, which makes it the last (seen on Linux 6.18, which tells the
+//!   order only where it is built to).
+//!
+//! # A doubt
+//! A doubt is a rule's instruction with more than one effect, of: the rule does not match, it goes on, a
+//! verdict. Nothing is in doubt where neither way could change what becomes of the packet. Each way is gone to
+//! its end, with what it made of the packet; ways that meet in one state are one. The path that is told is that
+//! on which nothing in doubt matched. All of it may be: instructions and targets that are not modelled (accept
+//! and drop too); both answers: a comparison with what is not known, and matches of iptables that ask what
+//! nobody tells ([`crate::xt::Condition::Unknown`], ipsets, `recent` but for `--set`, owners of what is sent,
+//! Ethernet addresses, TCP options, chunks of SCTP, what is left of a connection's life).
 
 mod index;
 mod instruction;
