@@ -1,4 +1,4 @@
-//! Say it to Linux and hear it back: nf_tables, sock_diag, conntrack and links over netlink.
+//! Say it to Linux and hear it back: nf_tables, sock_diag, conntrack, ipsets and links over netlink.
 //! Not here: roles, plans, files; and no decision about what should be in force.
 //!
 //! [`nft::Nft`] takes and gives the values of `rolewall-ruleset`. What is sent comes back from the
@@ -7,6 +7,7 @@
 //! This is the one crate with `unsafe` in it: one `setsockopt` and one `unshare`, each with its reason.
 
 pub mod conntrack;
+pub mod ipset;
 pub mod links;
 mod netlink;
 pub mod netns;

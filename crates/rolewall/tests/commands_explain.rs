@@ -341,6 +341,59 @@ fn a_ban_is_told_with_the_element_that_holds_the_address() {
     assert_eq!(said["decided_by"]["table"], "ip6 crowdsec6");
 }
 
+/// Sets of every type that is modelled, and what fail2ban and others do with them.
+const IPSETS: &str = "
+    create banned hash:ip
+    add banned 192.0.2.99
+    create others hash:ip
+    add others 203.0.113.9
+    create nets hash:net
+    add nets 192.0.2.0/24
+    add nets 192.0.2.96/28 nomatch
+    create pairs hash:ip,port
+    add pairs 192.0.2.99,tcp:80
+    create ports bitmap:port range 0-1023
+    add ports 443
+    create netports hash:net,port
+    add netports 192.0.2.0/25,tcp:3306
+    create six hash:ip family inet6
+    create lists list:set
+    add lists banned
+";
+const WITH_IPSETS: &str = "
+    -A INPUT -p tcp -m multiport --dports 22 -m set --match-set banned src -j REJECT
+    -A INPUT -p tcp --dport 25 -m set ! --match-set others src -j DROP
+    -A INPUT -p tcp --dport 53 -m set --match-set nets src -j DROP
+    -A INPUT -m set --match-set pairs src,dst -j DROP
+    -A INPUT -m set --match-set ports dst -j DROP
+    -A INPUT -m set --match-set netports src,dst -j DROP
+    -A INPUT -p tcp --dport 8082 -m set --match-set lists src -j DROP
+";
+
+#[test]
+fn ipsets_are_looked_into_and_one_that_is_not_modelled_is_a_may() {
+    if !can_run() {
+        return;
+    }
+    let stage = stage();
+    let lines: Vec<&str> = IPSETS.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let text = lines.join("\n") + "\n";
+    stage.node().command("ipset").arg("restore").stdin(text).run().unwrap().ok().unwrap();
+    stage.iptables(WITH_IPSETS);
+    stage.agrees("tcp", (STRANGER, NODE), &[22, 25, 53, 80, 81, 443, 3306, 8080]);
+    stage.agrees("udp", (STRANGER, NODE), &[53, 80, 443, 3306]);
+    let said = stage.explained("tcp", STRANGER, NODE, 22);
+    assert!(said["decided_by"]["rule"].as_str().unwrap().contains("xt match set banned src"));
+    let said = stage.explained("tcp", STRANGER, NODE, 8082);
+    assert_eq!(said["verdict"], "may");
+    let last = said["path"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find_map(|step| step["outcome"].as_str().unwrap().strip_prefix("may: ").map(str::to_owned));
+    assert_eq!(last.as_deref(), Some("what the ipset lists holds is not known"));
+}
+
 #[test]
 fn where_nobody_filters_everything_is_accepted_and_that_is_no_error() {
     if !can_run() {

@@ -24,7 +24,8 @@
 //! its end, with what it made of the packet; ways that meet in one state are one. The path that is told is that
 //! on which nothing in doubt matched. All of it may be: instructions and targets that are not modelled (accept
 //! and drop too); both answers: a comparison with what is not known, and matches of iptables that ask what
-//! nobody tells ([`crate::xt::Condition::Unknown`], ipsets, `recent` but for `--set`, owners of what is sent,
+//! nobody tells ([`crate::xt::Condition::Unknown`], an ipset that is not in [`Environment::ipsets`] or of a type
+//! that is not modelled, `recent` but for `--set`, owners of what is sent,
 //! Ethernet addresses, TCP options, chunks of SCTP, what is left of a connection's life).
 
 mod index;
@@ -38,6 +39,7 @@ mod route;
 mod way;
 mod xt;
 
+use crate::xt::IpSet;
 use crate::{ChainPolicy, Element, Flow, Hook, Rule, Ruleset, Set, Table, TableId, text};
 use index::RulesetIndex;
 use machine::{Machine, Record};
@@ -147,6 +149,9 @@ pub struct Environment {
     pub networks: Vec<Network>,
     /// Whether packets that cross a bridge of this host meet these hooks (`br_netfilter`); none: not known.
     pub bridged: Option<bool>,
+    /// The ipsets that iptables' `set` looks into, by Linux's numbers of them. Of one that is not here nothing
+    /// is known.
+    pub ipsets: BTreeMap<u16, IpSet>,
 }
 
 /// An address of this host and the network around it.

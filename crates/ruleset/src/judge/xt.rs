@@ -15,8 +15,8 @@ use super::way::{Device, Way};
 use crate::flow::{CtState, Direction, L4};
 use crate::xt::{
     Action, AddrType, Address, AddressMask, AddressRange, Bits, Choice, Compare, Condition, Conntrack,
-    CtStates, HopChange, HopLimit, Icmp, IpRange, MarkChange, MarkMode, Match, Multiport, Owner, PhysDev,
-    SetLookup, Side, Span, Target, Tcp, Translation, TranslationKind,
+    CtStates, HopChange, HopLimit, Icmp, IpRange, IpSetKey, MarkChange, MarkMode, Match, Multiport, Owner,
+    PhysDev, SetLookup, Side, Span, Target, Tcp, Translation, TranslationKind,
 };
 use std::net::IpAddr;
 
@@ -181,11 +181,8 @@ fn answer(asked: Asked<'_>, condition: &Condition) -> Truth {
             let routed = if is_loopback { Some(true) } else { asked.environment.sources_routed };
             Truth::option(routed).inverted(*invert)
         }
-        Condition::Set(_)
-        | Condition::Mac(_)
-        | Condition::Recent(_)
-        | Condition::Rate(_)
-        | Condition::Unknown => Truth::Unknown,
+        Condition::Set(of) => set(asked, of),
+        Condition::Mac(_) | Condition::Recent(_) | Condition::Rate(_) | Condition::Unknown => Truth::Unknown,
     }
 }
 
@@ -393,6 +390,36 @@ fn compared(of: &HopLimit, held: u8) -> bool {
         Compare::Less => held < of.value,
         Compare::Greater => held > of.value,
     }
+}
+
+/// A look into an ipset. One of the other family holds nothing.
+fn set(asked: Asked<'_>, of: &SetLookup) -> Truth {
+    let packet = &asked.state.packet;
+    let known = asked.environment.ipsets.get(&of.index).filter(|_| !of.more);
+    let Some(set) = known.filter(|_| !asked.state.changed_sets.contains(&of.index)) else {
+        return Truth::Unknown;
+    };
+    if set.is_v4.is_some_and(|is_v4| is_v4 != packet.is_v4()) {
+        return Truth::No.inverted(of.invert);
+    }
+    let Some((address, port)) = set.places() else { return Truth::Unknown };
+    let end = |place: Option<usize>| match of.sides.get(place?)? {
+        Side::Source => Some(End::Source),
+        _ => Some(End::Destination),
+    };
+    let port = match packet.l4() {
+        L4::Icmp { kind, code } | L4::Icmpv6 { kind, code } => Some(u16::from_be_bytes([kind, code])),
+        // Of a protocol without ports it is zero.
+        L4::Other(number) if number != UDPLITE => Some(0),
+        _ => end(port).and_then(|end| packet.port(end)),
+    };
+    let address = end(address).and_then(|end| packet.address(end));
+    // `bitmap:port` looks at TCP and UDP alone.
+    if set.kind == "bitmap:port" && !matches!(packet.l4(), L4::Tcp { .. } | L4::Udp { .. }) {
+        return Truth::No.inverted(of.invert);
+    }
+    let key = IpSetKey { address, port, protocol: packet.l4().number() };
+    Truth::option(set.holds(&key)).inverted(of.invert)
 }
 
 /// A packet that is forwarded has no socket; that one which is sent here has, a flow does not tell.

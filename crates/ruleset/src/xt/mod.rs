@@ -7,6 +7,7 @@
 
 mod action;
 mod condition;
+mod ipset;
 mod words;
 
 pub use action::{Action, HopChange, MarkChange, MarkMode, Translation, TranslationKind};
@@ -14,6 +15,7 @@ pub use condition::{
     AddrType, AddressMask, AddressRange, Compare, Condition, Conntrack, CtStates, HopLimit, Icmp, IpRange,
     Multiport, Owner, PhysDev, Rate, Recent, Sctp, SetLookup, Side, Tcp, Udp,
 };
+pub use ipset::{IpNet, IpSet, IpSetEntry, IpSetKey};
 
 /// An extension that asks something of a packet.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,12 +6,12 @@
 
 use super::document::Unjudged;
 use crate::failure::Failure;
-use rolewall_kernel::Nft;
+use rolewall_kernel::{Nft, ipset};
 use rolewall_policy::lower::table_id;
 use rolewall_ruleset::flow::Direction;
 use rolewall_ruleset::judge::{Asked, Environment, Judge};
 use rolewall_ruleset::set::MapData;
-use rolewall_ruleset::xt::Action;
+use rolewall_ruleset::xt::{Action, Condition, IpSet, SetLookup};
 use rolewall_ruleset::{
     Chain, ChainPolicy, Element, Expr, Family, Flow, Hook, Ruleset, Set, SetRef, Table, TableId, Verdict,
 };
@@ -190,6 +190,31 @@ impl Held {
             }
         }
         Ok(())
+    }
+
+    /// The ipsets that rules look into; their names are told from now on.
+    pub(super) fn read_ipsets(&mut self) -> BTreeMap<u16, IpSet> {
+        let mut lookups: Vec<&mut SetLookup> = Vec::new();
+        let chains = self.ruleset.tables.iter_mut().flat_map(|table| &mut table.chains);
+        for expr in chains.flat_map(|chain| &mut chain.rules).flat_map(|rule| &mut rule.exprs) {
+            if let Expr::XtMatch(asked) = expr
+                && let Condition::Set(lookup) = &mut asked.condition
+            {
+                lookups.push(lookup);
+            }
+        }
+        let wanted: BTreeSet<u16> = lookups.iter().map(|lookup| lookup.index).collect();
+        if wanted.is_empty() {
+            return BTreeMap::new();
+        }
+        let sets = ipset::sets(&wanted).unwrap_or_else(|error| {
+            eprintln!("warning: what ipsets hold is not known: {error}");
+            BTreeMap::new()
+        });
+        for lookup in lookups {
+            lookup.name = sets.get(&lookup.index).map(|set| set.name.clone());
+        }
+        sets
     }
 
     /// What may decide about a flow and is not judged.

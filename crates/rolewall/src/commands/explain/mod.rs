@@ -23,7 +23,8 @@ pub(crate) fn explain(host: &Host, arguments: &ExplainArgs, json: bool) -> Resul
     let Subject { mut held, inventory, settings, me } = subject(host, arguments)?;
     flows.iter_mut().for_each(|flow| flow::choose_interface(flow, &inventory, &settings));
     let surroundings = if held.is_live() { Surroundings::read() } else { Surroundings::unknown() };
-    let environment = Environment { hooks: Hooks::Whole, ..surroundings.environment(&flows) };
+    let ipsets = if held.is_live() { held.read_ipsets() } else { Default::default() };
+    let environment = Environment { hooks: Hooks::Whole, ipsets, ..surroundings.environment(&flows) };
     held.fill_for(&flows, &environment)?;
     let judge = Judge::new(held.ruleset()).with(environment);
     let mut as_expected = true;
