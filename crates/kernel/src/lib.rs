@@ -4,7 +4,8 @@
 //! [`nft::Nft`] takes and gives the values of `rolewall-ruleset`. What is sent comes back from the
 //! kernel's own dump as the same value, in the canonical form that [`nft`] describes.
 //!
-//! This is the one crate with `unsafe` in it: one `setsockopt` and one `unshare`, each with its reason.
+//! This is the one crate with `unsafe` in it: one `setsockopt`, one `getsockopt` and
+//! one `unshare`, each with its reason.
 
 pub mod conntrack;
 pub mod ipset;
@@ -13,6 +14,7 @@ mod netlink;
 pub mod netns;
 pub mod nft;
 pub mod sockets;
+pub mod xtables;
 
 pub use netlink::DumpError;
 pub use netns::{NetNs, NetNsError};

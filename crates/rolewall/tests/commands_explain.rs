@@ -427,8 +427,16 @@ fn rules_of_iptables_legacy_make_an_accept_a_may() {
         return;
     }
     let stage = stage();
-    let rule = ["-A", "INPUT", "-p", "tcp", "--dport", "22", "-j", "DROP"];
-    stage.node().command("iptables-legacy").args(rule).run().unwrap().ok().unwrap();
+    let legacy =
+        |tool: &str, words: &[&str]| stage.node().command(tool).args(words).run().unwrap().ok().unwrap();
+    // Tables that only let through are there, and change nothing.
+    legacy("iptables-legacy", &["-L"]);
+    legacy("ip6tables-legacy", &["-L"]);
+    stage.agrees("tcp", (STRANGER, NODE), &[22]);
+    legacy("ip6tables-legacy", &["-P", "INPUT", "DROP"]);
+    assert_eq!(stage.explained("tcp", STRANGER6, NODE6, 22)["verdict"], "may");
+    legacy("ip6tables-legacy", &["-P", "INPUT", "ACCEPT"]);
+    legacy("iptables-legacy", &["-A", "INPUT", "-p", "tcp", "--dport", "22", "-j", "DROP"]);
     let said = stage.explained("tcp", STRANGER, NODE, 22);
     assert_eq!(said["verdict"], "may");
     assert!(said["notes"][0].as_str().unwrap().starts_with("iptables-legacy has tables (filter)"));

@@ -4,6 +4,7 @@
 
 use super::document::Unjudged;
 use rolewall_kernel::links;
+use rolewall_kernel::xtables::{self, Family};
 use rolewall_ruleset::Flow;
 use rolewall_ruleset::flow::Direction;
 use rolewall_ruleset::judge::{Environment, Network};
@@ -44,7 +45,7 @@ impl Surroundings {
             networks: addresses.iter().filter_map(network).collect(),
             local: Some(addresses.iter().map(|a| a.address).collect()),
             bridged: if has_bridge && bridges_are_filtered() { None } else { Some(false) },
-            legacy: [legacy("ip_tables_names"), legacy("ip6_tables_names")],
+            legacy: [legacy(Family::Ip, "ip_tables_names"), legacy(Family::Ip6, "ip6_tables_names")],
         }
     }
 
@@ -85,10 +86,12 @@ impl Surroundings {
     }
 }
 
-/// Names of the tables of one family in this network namespace; none where the older firewall is not loaded.
-fn legacy(file: &str) -> Vec<String> {
+/// Names of those tables of one family in this network namespace that do anything, or cannot be read; none
+/// where the older firewall is not loaded.
+fn legacy(family: Family, file: &str) -> Vec<String> {
     let names = fs::read_to_string(format!("/proc/thread-self/net/{file}")).unwrap_or_default();
-    names.lines().map(str::to_owned).collect()
+    let matters = |name: &&str| !xtables::lets_all_through(family, name).unwrap_or(false);
+    names.lines().filter(matters).map(str::to_owned).collect()
 }
 
 /// Whether packets that cross a bridge meet the hooks of IP.
