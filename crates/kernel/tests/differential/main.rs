@@ -1,0 +1,187 @@
+//! The judge against Linux: random rulesets, random packets around their edges, and nftrace of each packet.
+//! Not here: the judge by itself (crate `ruleset`), and rules of roles (crate `policy`).
+//!
+//! A packet's fate and every rule that took effect on it must be what the judge says of the ruleset as it was
+//! read back. Where the judge says *may*, a rule must ask for what no flow tells.
+//!
+//! | variable | what | default |
+//! |---|---|---|
+//! | `ROLEWALL_DIFFERENTIAL_SEED` | seed of the first ruleset; the next has the next | the time |
+//! | `ROLEWALL_DIFFERENTIAL_RULESETS` | rulesets of each kind | 100 |
+//! | `ROLEWALL_DIFFERENTIAL_PACKETS` | packets of each ruleset | 100 |
+//!
+//! A disagreement is printed as a small case with the seed that repeats it. The run of a developer:
+//! `ROLEWALL_DIFFERENTIAL_RULESETS=2000 cargo test --release -p rolewall-kernel --test differential -- --nocapture`.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod compare;
+mod edges;
+mod native;
+mod packet;
+mod palette;
+mod random;
+mod run;
+mod shrink;
+#[path = "../support/mod.rs"]
+mod support;
+mod tally;
+mod trace;
+mod traffic;
+mod untold;
+mod witness;
+mod world;
+
+use edges::Edges;
+use native::Features;
+use palette::Palette;
+use random::Random;
+use rolewall_ruleset::Table;
+use rolewall_ruleset::judge::Rates;
+use run::{Case, Disagreement, Run};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use tally::Tally;
+use traffic::Traffic;
+
+/// Disagreements after which a run ends.
+const DISAGREEMENTS_MAX: u64 = 5;
+/// Namespaces at work at once: Linux waits more than it works when tables come and go.
+const WORKERS: usize = 6;
+
+/// How large a run is, and where it begins.
+struct Size {
+    seed: u64,
+    rulesets: usize,
+    packets: usize,
+}
+
+impl Size {
+    fn of_environment() -> Size {
+        let number = |name: &str| std::env::var(format!("ROLEWALL_DIFFERENTIAL_{name}")).ok()?.parse().ok();
+        let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let size = |name, default| number(name).map_or(default, |n: u64| n as usize);
+        let seed = number("SEED").unwrap_or_else(now);
+        Size { seed, rulesets: size("RULESETS", 100), packets: size("PACKETS", 100) }
+    }
+}
+
+/// The ruleset of a seed, and what its packets are drawn from.
+struct Drawn {
+    tables: Vec<Table>,
+    palette: Palette,
+    rates: Rates,
+}
+
+/// Makes the ruleset of a seed; none where Linux refuses what it made.
+type Draw = fn(&mut Run, &mut Random) -> Option<Drawn>;
+
+/// What the workers of a run share: each takes the next seed, in a namespace of its own.
+struct Shared {
+    name: &'static str,
+    size: Size,
+    next: AtomicU64,
+    disagreements: AtomicU64,
+    tally: Mutex<Tally>,
+}
+
+/// Runs the rulesets of consecutive seeds.
+fn differ(name: &'static str, draw: Draw) {
+    let size = Size::of_environment();
+    println!("{name}: ROLEWALL_DIFFERENTIAL_SEED={}", size.seed);
+    let (next, disagreements) = (AtomicU64::new(0), AtomicU64::new(0));
+    let shared = Shared { name, size, next, disagreements, tally: Mutex::default() };
+    let start = Instant::now();
+    std::thread::scope(|scope| {
+        for place in 0..WORKERS {
+            let shared = &shared;
+            scope.spawn(move || support::in_namespace(|| shared.work(&mut Run::ready(place), draw)));
+        }
+    });
+    let tally = shared.tally.into_inner().unwrap();
+    println!("{name}: {tally}, in {:.1} s", start.elapsed().as_secs_f64());
+    let disagreements = shared.disagreements.into_inner();
+    assert!(disagreements == 0, "{disagreements} disagreements; see above");
+    if tally.packets() > 1000 {
+        tally.assert_telling();
+    }
+}
+
+impl Shared {
+    fn work(&self, run: &mut Run, draw: Draw) {
+        loop {
+            let place = self.next.fetch_add(1, Ordering::Relaxed);
+            let enough = self.disagreements.load(Ordering::Relaxed) >= DISAGREEMENTS_MAX;
+            if place >= self.size.rulesets as u64 || enough {
+                return;
+            }
+            self.ruleset(run, self.size.seed + place, draw);
+        }
+    }
+
+    fn ruleset(&self, run: &mut Run, seed: u64, draw: Draw) {
+        let random = &mut Random::from_seed(seed);
+        let case = draw(run, random).map(|drawn| case(drawn, random, self.size.packets));
+        let done = case.map(|case| (run.run(&case), case));
+        match done {
+            Some((Ok(outcome), case)) => {
+                self.tally.lock().unwrap().add(&outcome.agreements);
+                if let Some(found) = outcome.first {
+                    self.disagreements.fetch_add(1, Ordering::Relaxed);
+                    let (case, found) = shrink::shrink(run, case, found);
+                    self.print(seed, &case, &found);
+                }
+            }
+            Some((Err(why), _)) => {
+                println!("seed {seed}: {why}");
+                self.tally.lock().unwrap().refused += 1;
+            }
+            None => self.tally.lock().unwrap().refused += 1,
+        }
+    }
+
+    fn print(&self, seed: u64, case: &Case, found: &Disagreement) {
+        let (name, number, packets) = (self.name, case.packets.len(), self.size.packets);
+        println!(
+            "\n--- {name}: the kernel and the judge disagree, on the last of {number} packets\n{}repeat: \
+             ROLEWALL_DIFFERENTIAL_SEED={seed} ROLEWALL_DIFFERENTIAL_RULESETS=1 \
+             ROLEWALL_DIFFERENTIAL_PACKETS={packets} cargo test -p rolewall-kernel --test differential {name}\n",
+            found.text
+        );
+    }
+}
+
+fn case(drawn: Drawn, random: &mut Random, packets: usize) -> Case {
+    let Drawn { tables, palette, rates } = drawn;
+    let edges = Edges::of(&tables, random);
+    let packets = Traffic { palette: &palette, edges: &edges, random }.packets(packets);
+    Case { tables, packets, rates }
+}
+
+/// What the judge is held to. Those that are off await their place in it.
+fn features(random: &mut Random) -> Features {
+    Features {
+        unknowable: random.percent(10),
+        before_conntrack: false,
+        catch_all: false,
+        interface_of_other_hook: false,
+        hop_limit_of_forwarded: false,
+        remembers_untold: false,
+        forgets: false,
+        inner_of_any: false,
+    }
+}
+
+fn native(_: &mut Run, random: &mut Random) -> Option<Drawn> {
+    let features = features(random);
+    let rates = *random.pick(&[Rates::Within, Rates::Beyond]);
+    let palette = Palette::random(random);
+    let tables = native::tables(random, &palette, features, rates);
+    Some(Drawn { tables, palette, rates })
+}
+
+#[test]
+fn the_judge_and_linux_agree_on_all_that_can_be_said() {
+    differ("the_judge_and_linux_agree_on_all_that_can_be_said", native);
+}

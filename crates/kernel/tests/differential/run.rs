@@ -1,0 +1,191 @@
+//! One ruleset and its packets through the kernel and the judge.
+//! Not here: where they come from, and what is done about a disagreement ([`crate::shrink`]).
+
+use crate::compare::{Agreement, Bench, Compared};
+use crate::packet::{self, Packet};
+use crate::support::creation;
+use crate::trace::{Listener, Traced};
+use crate::witness;
+use crate::world::{self, LINKS, World};
+use rolewall_kernel::{Nft, NftError};
+use rolewall_ruleset::flow::{Direction, L4};
+use rolewall_ruleset::judge::Rates;
+use rolewall_ruleset::{Expr, Flow, Op, Ruleset, Table, TableId, Transaction, text};
+use std::fmt::Write;
+use std::net::Ipv4Addr;
+
+/// Packets between two looks at what the kernel tells.
+const AT_ONCE: usize = 64;
+/// The number of packets that are not under test.
+const NO_PACKET: u16 = u16::MAX;
+
+/// A ruleset and packets.
+#[derive(Debug, Clone)]
+pub(crate) struct Case {
+    pub(crate) tables: Vec<Table>,
+    pub(crate) packets: Vec<Packet>,
+    pub(crate) rates: Rates,
+}
+
+/// A disagreement, in words.
+#[derive(Debug, Clone)]
+pub(crate) struct Disagreement {
+    pub(crate) packet: usize,
+    pub(crate) kind: Agreement,
+    pub(crate) text: String,
+}
+
+/// What came of the packets, in order, and the first disagreement.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    pub(crate) agreements: Vec<Agreement>,
+    pub(crate) first: Option<Disagreement>,
+}
+
+/// The host under test, ready.
+pub(crate) struct Run {
+    world: World,
+    listener: Listener,
+    nft: Nft,
+}
+
+impl Run {
+    /// For a thread in a fresh namespace. It stays on one processor, so that packets pass in the order in
+    /// which they are sent.
+    pub(crate) fn ready(place: usize) -> Run {
+        stay_on_one_processor(place);
+        let world = World::build();
+        let mut nft = Nft::open().unwrap();
+        nft.commit(&creation(&witness::table())).unwrap();
+        let table = nft.read_table(&witness::id()).unwrap().unwrap();
+        Run { world, listener: Listener::open(&table), nft }
+    }
+
+    /// Sends every packet and holds what became of it against the judge.
+    pub(crate) fn run(&mut self, case: &Case) -> Result<Outcome, NftError> {
+        self.prepare(&case.packets);
+        let done = self.load(&case.tables).map(|()| self.send_all(case));
+        self.unload();
+        done
+    }
+
+    fn send_all(&mut self, case: &Case) -> Outcome {
+        let at_once = if is_stateful(&case.tables) { 1 } else { AT_ONCE };
+        let mut outcome = Outcome::default();
+        let mut ruleset = self.nft.read_ruleset().unwrap();
+        for start in (0..case.packets.len()).step_by(at_once) {
+            if start > 0 && at_once == 1 {
+                ruleset = self.nft.read_ruleset().unwrap();
+            }
+            let bench = Bench::new(&ruleset, self.world.indices(), case.rates);
+            let end = (start + at_once).min(case.packets.len());
+            let traced = self.send(&case.packets, start, end);
+            for (place, (packet, traced)) in
+                case.packets.iter().zip(&traced).enumerate().take(end).skip(start)
+            {
+                let flow = packet::numbered(&packet.flow, place as u16);
+                let compared = bench.compare(&flow, traced);
+                outcome.note(place, &compared, packet, &ruleset);
+            }
+        }
+        outcome
+    }
+
+    fn send(&mut self, packets: &[Packet], start: usize, end: usize) -> Vec<Traced> {
+        let mut traced = vec![Traced::default(); packets.len()];
+        for (id, packet) in packets.iter().enumerate().take(end).skip(start) {
+            self.world.send(packet, id as u16);
+        }
+        self.wait(packets, &mut traced);
+        traced
+    }
+
+    /// Has conntrack know the flows that packets belong to.
+    fn prepare(&mut self, packets: &[Packet]) {
+        self.listener.forget_flows();
+        for flow in packets.iter().flat_map(|packet| &packet.before) {
+            self.world.send(&Packet::of(flow.clone()), NO_PACKET);
+        }
+        self.wait(&[], &mut []);
+    }
+
+    fn wait(&mut self, packets: &[Packet], traced: &mut [Traced]) {
+        let src = Ipv4Addr::new(192, 0, 2, 2).into();
+        let mut flow = Flow::first(Direction::In, src, world::own4(0).into(), L4::Other(witness::SENTINEL));
+        flow.iif = Some(LINKS[0].to_owned());
+        flow.payload = vec![0; 4];
+        assert!(self.world.send(&Packet::of(flow), NO_PACKET), "the sentinel could not be sent");
+        self.listener.until_sentinel(packets, traced);
+    }
+
+    fn load(&mut self, tables: &[Table]) -> Result<(), NftError> {
+        let ops = tables.iter().flat_map(|table| creation(table).ops).collect();
+        self.nft.commit(&Transaction { generation: None, ops }).map(drop)
+    }
+
+    fn unload(&mut self) {
+        let ids = self.nft.table_ids().unwrap();
+        let ids: Vec<TableId> = ids.into_iter().map(|(id, _)| id).filter(|id| *id != witness::id()).collect();
+        let ops = ids.iter().map(Op::DeleteTable).collect();
+        self.nft.commit(&Transaction { generation: None, ops }).unwrap();
+    }
+}
+
+impl Outcome {
+    fn note(&mut self, place: usize, compared: &Compared<'_>, packet: &Packet, ruleset: &Ruleset) {
+        self.agreements.push(compared.agreement);
+        if compared.agreement.is_disagreement() && self.first.is_none() {
+            let text = words(compared, packet, ruleset);
+            self.first = Some(Disagreement { packet: place, kind: compared.agreement, text });
+        }
+    }
+}
+
+fn stay_on_one_processor(place: usize) {
+    let mut all = rustix::thread::sched_getaffinity(None).unwrap();
+    let allowed: Vec<usize> = (0..rustix::thread::CpuSet::MAX_CPU).filter(|cpu| all.is_set(*cpu)).collect();
+    all.clear();
+    all.set(allowed[place % allowed.len()]);
+    rustix::thread::sched_setaffinity(None, &all).unwrap();
+}
+
+fn without_witness(mut ruleset: Ruleset) -> Ruleset {
+    ruleset.tables.retain(|table| table.id != witness::id());
+    ruleset
+}
+
+/// Whether a packet may change what the next one meets.
+fn is_stateful(tables: &[Table]) -> bool {
+    let rules = tables.iter().flat_map(|table| &table.chains).flat_map(|chain| &chain.rules);
+    rules.flat_map(|rule| &rule.exprs).any(|expr| matches!(expr, Expr::Dynset { .. }))
+}
+
+/// The whole small case, as somebody who must mend it wants to see it.
+fn words(compared: &Compared<'_>, packet: &Packet, ruleset: &Ruleset) -> String {
+    let mut text = text::ruleset(&without_witness(ruleset.clone()));
+    let Compared { agreement, flow, fate, seen, judgement } = compared;
+    let mut line = |words: String| writeln!(text, "{words}").unwrap_or_default();
+    line(format!("packet:  {flow:?}"));
+    packet.before.iter().for_each(|flow| line(format!("  after: {flow:?}")));
+    line(format!("differs: {agreement:?}"));
+    line(format!("kernel:  {fate:?}"));
+    seen.iter().for_each(|step| {
+        line(format!(
+            "  {} {} {} handle {:?} {:?}",
+            step.family, step.table, step.chain, step.handle, step.did
+        ))
+    });
+    line(format!("judge:   {:?} of {:?}", judgement.verdict, judgement.possible));
+    let steps = judgement.path.iter().filter(|step| step.table.id != witness::id());
+    steps.for_each(|step| {
+        line(format!(
+            "  {} {} handle {:?} {:?}: {}",
+            step.table.id,
+            step.chain,
+            step.handle(),
+            step.outcome,
+            step.text()
+        ));
+    });
+    text
+}
