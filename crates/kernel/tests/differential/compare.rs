@@ -8,6 +8,7 @@ use crate::world;
 use rolewall_ruleset::flow::{CtState, Direction};
 use rolewall_ruleset::judge::{Environment, Hooks, Judge, Judged, Judgement, Outcome, Rates, Step};
 use rolewall_ruleset::table::Hook;
+use rolewall_ruleset::xt::Action;
 use rolewall_ruleset::{Expr, Flow, Rule, Ruleset};
 use std::collections::BTreeMap;
 
@@ -69,6 +70,8 @@ impl<'r> Bench<'r> {
                 sources_routed: Some(sources_routed),
                 rates,
                 hooks: Hooks::Whole,
+                networks: world::networks(),
+                bridged: Some(false),
                 ..Environment::default()
             })
         };
@@ -177,11 +180,10 @@ fn is_refusal(ruleset: &Ruleset, last: &Seen) -> bool {
     rule_of(ruleset, last).is_some_and(|rule| rule.exprs.iter().any(refuses))
 }
 
-/// iptables' own refusal is a target that this crate may hold whole.
 fn refuses(expr: &Expr) -> bool {
     match expr {
         Expr::Reject(_) => true,
-        Expr::Foreign { name, data } => name == "target" && data.windows(7).any(|bytes| bytes == b"REJECT\0"),
+        Expr::XtTarget(target) => matches!(target.action, Action::Reject { .. }),
         _ => false,
     }
 }

@@ -163,10 +163,10 @@ fn case(drawn: Drawn, random: &mut Random, packets: usize) -> Case {
 fn features(random: &mut Random) -> Features {
     Features {
         unknowable: random.percent(10),
-        before_conntrack: false,
+        before_conntrack: true,
         catch_all: false,
-        interface_of_other_hook: false,
-        hop_limit_of_forwarded: false,
+        interface_of_other_hook: true,
+        hop_limit_of_forwarded: true,
         remembers_untold: false,
         forgets: false,
         inner_of_any: false,

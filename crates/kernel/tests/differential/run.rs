@@ -149,7 +149,9 @@ fn stay_on_one_processor(place: usize) {
     rustix::thread::sched_setaffinity(None, &all).unwrap();
 }
 
-fn without_witness(mut ruleset: Ruleset) -> Ruleset {
+/// Without the witness.
+fn under_test(ruleset: &Ruleset) -> Ruleset {
+    let mut ruleset = ruleset.clone();
     ruleset.tables.retain(|table| table.id != witness::id());
     ruleset
 }
@@ -162,8 +164,11 @@ fn is_stateful(tables: &[Table]) -> bool {
 
 /// The whole small case, as somebody who must mend it wants to see it.
 fn words(compared: &Compared<'_>, packet: &Packet, ruleset: &Ruleset) -> String {
-    let mut text = text::ruleset(&without_witness(ruleset.clone()));
+    let mut text = text::ruleset(&under_test(ruleset));
     let Compared { agreement, flow, fate, seen, judgement } = compared;
+    if text.contains("cannot be spelled") {
+        under_test(ruleset).tables.iter().for_each(|table| text += &format!("{table:?}\n"));
+    }
     let mut line = |words: String| writeln!(text, "{words}").unwrap_or_default();
     line(format!("packet:  {flow:?}"));
     packet.before.iter().for_each(|flow| line(format!("  after: {flow:?}")));

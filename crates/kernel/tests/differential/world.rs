@@ -8,6 +8,7 @@
 use crate::packet::{Packet, Way};
 use rolewall_kernel::NetNs;
 use rolewall_ruleset::flow::Direction;
+use rolewall_ruleset::judge::Network;
 use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, ipproto, sendto, sockopt};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -108,6 +109,16 @@ pub(crate) fn local() -> BTreeSet<IpAddr> {
         (0..LINKS.len()).flat_map(|link| [own4(link).into(), own6(link).into()]).collect();
     all.extend([IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)]);
     all
+}
+
+/// The networks of the links.
+pub(crate) fn networks() -> Vec<Network> {
+    let on = |link: usize| {
+        let network =
+            |address, prefix_len| Network { address, prefix_len, interface: LINKS[link].to_owned() };
+        [network(own4(link).into(), 24), network(own6(link).into(), 64)]
+    };
+    (0..LINKS.len()).flat_map(on).collect()
 }
 
 /// The host's address on a link.
