@@ -5,7 +5,7 @@ use crate::trace::{Did, Seen, Traced};
 use crate::untold;
 use crate::witness;
 use crate::world;
-use rolewall_ruleset::flow::{CtState, Direction};
+use rolewall_ruleset::flow::{CtState, Direction, L4};
 use rolewall_ruleset::judge::{Environment, Hooks, Judge, Judged, Judgement, Outcome, Rates, Step};
 use rolewall_ruleset::table::Hook;
 use rolewall_ruleset::xt::Action;
@@ -79,7 +79,7 @@ impl<'r> Bench<'r> {
     }
 
     pub(crate) fn compare(&self, flow: &Flow, traced: &Traced) -> Compared<'r> {
-        let flow = Flow { ct: traced.ct.unwrap_or(CtState::New), ..flow.clone() };
+        let flow = Flow { ct: state(flow, traced), ..flow.clone() };
         let link = world::LINKS[world::route(flow.src)];
         // A source that is the host's own is routed by no link.
         let is_routed = flow.iif.as_deref() == Some(link) && !world::local().contains(&flow.src);
@@ -120,6 +120,16 @@ impl<'r> Bench<'r> {
             step.did != Did::Continue || rule_of(self.ruleset, step).filter(asks).is_none()
         });
         steps
+    }
+}
+
+/// What conntrack says, or would say if no rule had told it not to track the packet; of neighbour discovery
+/// and MLD it says nothing by itself.
+fn state(flow: &Flow, traced: &Traced) -> CtState {
+    let is_by_itself = matches!(flow.l4, L4::Icmpv6 { kind: 130..=137, .. });
+    match traced.ct {
+        Some(CtState::Untracked) if !is_by_itself => CtState::New,
+        seen => seen.unwrap_or(CtState::New),
     }
 }
 

@@ -17,6 +17,7 @@
 
 mod compare;
 mod edges;
+mod foreign;
 mod native;
 mod packet;
 mod palette;
@@ -33,12 +34,12 @@ mod witness;
 mod world;
 
 use edges::Edges;
+use foreign::Script;
 use native::Features;
 use palette::Palette;
 use random::Random;
-use rolewall_ruleset::Table;
 use rolewall_ruleset::judge::Rates;
-use run::{Case, Disagreement, Run};
+use run::{Case, Disagreement, Rules, Run};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -69,13 +70,14 @@ impl Size {
 
 /// The ruleset of a seed, and what its packets are drawn from.
 struct Drawn {
-    tables: Vec<Table>,
+    rules: Rules,
     palette: Palette,
+    edges: Edges,
     rates: Rates,
 }
 
-/// Makes the ruleset of a seed; none where Linux refuses what it made.
-type Draw = fn(&mut Run, &mut Random) -> Option<Drawn>;
+/// Makes the ruleset of a seed.
+type Draw = fn(&mut Random) -> Drawn;
 
 /// What the workers of a run share: each takes the next seed, in a namespace of its own.
 struct Shared {
@@ -122,10 +124,9 @@ impl Shared {
 
     fn ruleset(&self, run: &mut Run, seed: u64, draw: Draw) {
         let random = &mut Random::from_seed(seed);
-        let case = draw(run, random).map(|drawn| case(drawn, random, self.size.packets));
-        let done = case.map(|case| (run.run(&case), case));
-        match done {
-            Some((Ok(outcome), case)) => {
+        let case = case(draw(random), random, self.size.packets);
+        match run.run(&case) {
+            Ok(outcome) => {
                 self.tally.lock().unwrap().add(&outcome.agreements);
                 if let Some(found) = outcome.first {
                     self.disagreements.fetch_add(1, Ordering::Relaxed);
@@ -133,11 +134,10 @@ impl Shared {
                     self.print(seed, &case, &found);
                 }
             }
-            Some((Err(why), _)) => {
-                println!("seed {seed}: {why}");
+            Err(why) => {
+                println!("seed {seed}: refused: {why}");
                 self.tally.lock().unwrap().refused += 1;
             }
-            None => self.tally.lock().unwrap().refused += 1,
         }
     }
 
@@ -153,10 +153,9 @@ impl Shared {
 }
 
 fn case(drawn: Drawn, random: &mut Random, packets: usize) -> Case {
-    let Drawn { tables, palette, rates } = drawn;
-    let edges = Edges::of(&tables, random);
+    let Drawn { rules, palette, edges, rates } = drawn;
     let packets = Traffic { palette: &palette, edges: &edges, random }.packets(packets);
-    Case { tables, packets, rates }
+    Case { rules, packets, rates }
 }
 
 /// What the judge is held to. Those that are off await their place in it.
@@ -173,15 +172,28 @@ fn features(random: &mut Random) -> Features {
     }
 }
 
-fn native(_: &mut Run, random: &mut Random) -> Option<Drawn> {
+fn native(random: &mut Random) -> Drawn {
     let features = features(random);
     let rates = *random.pick(&[Rates::Within, Rates::Beyond]);
     let palette = Palette::random(random);
     let tables = native::tables(random, &palette, features, rates);
-    Some(Drawn { tables, palette, rates })
+    let edges = Edges::of(&tables, random);
+    Drawn { rules: Rules::Tables(tables), palette, edges, rates }
+}
+
+fn foreign(random: &mut Random) -> Drawn {
+    let palette = Palette::random(random);
+    let mut edges = Edges::default();
+    let script = Script::random(random, &palette, &mut edges);
+    Drawn { rules: Rules::Script(script), palette, edges, rates: Rates::Within }
 }
 
 #[test]
 fn the_judge_and_linux_agree_on_all_that_can_be_said() {
     differ("the_judge_and_linux_agree_on_all_that_can_be_said", native);
+}
+
+#[test]
+fn the_judge_and_linux_agree_on_what_iptables_loads() {
+    differ("the_judge_and_linux_agree_on_what_iptables_loads", foreign);
 }

@@ -2,12 +2,13 @@
 //! Not here: where they come from, and what is done about a disagreement ([`crate::shrink`]).
 
 use crate::compare::{Agreement, Bench, Compared};
+use crate::foreign::Script;
 use crate::packet::{self, Packet};
 use crate::support::creation;
 use crate::trace::{Listener, Traced};
 use crate::witness;
 use crate::world::{self, LINKS, World};
-use rolewall_kernel::{Nft, NftError};
+use rolewall_kernel::Nft;
 use rolewall_ruleset::flow::{Direction, L4};
 use rolewall_ruleset::judge::Rates;
 use rolewall_ruleset::{Expr, Flow, Op, Ruleset, Table, TableId, Transaction, text};
@@ -19,10 +20,19 @@ const AT_ONCE: usize = 64;
 /// The number of packets that are not under test.
 const NO_PACKET: u16 = u16::MAX;
 
+/// Rules, and who loads them.
+#[derive(Debug, Clone)]
+pub(crate) enum Rules {
+    /// This crate.
+    Tables(Vec<Table>),
+    /// The real iptables-nft.
+    Script(Script),
+}
+
 /// A ruleset and packets.
 #[derive(Debug, Clone)]
 pub(crate) struct Case {
-    pub(crate) tables: Vec<Table>,
+    pub(crate) rules: Rules,
     pub(crate) packets: Vec<Packet>,
     pub(crate) rates: Rates,
 }
@@ -62,17 +72,17 @@ impl Run {
     }
 
     /// Sends every packet and holds what became of it against the judge.
-    pub(crate) fn run(&mut self, case: &Case) -> Result<Outcome, NftError> {
+    pub(crate) fn run(&mut self, case: &Case) -> Result<Outcome, String> {
         self.prepare(&case.packets);
-        let done = self.load(&case.tables).map(|()| self.send_all(case));
+        let done = self.load(&case.rules).map(|()| self.send_all(case));
         self.unload();
         done
     }
 
     fn send_all(&mut self, case: &Case) -> Outcome {
-        let at_once = if is_stateful(&case.tables) { 1 } else { AT_ONCE };
         let mut outcome = Outcome::default();
         let mut ruleset = self.nft.read_ruleset().unwrap();
+        let at_once = if is_stateful(&ruleset.tables) { 1 } else { AT_ONCE };
         for start in (0..case.packets.len()).step_by(at_once) {
             if start > 0 && at_once == 1 {
                 ruleset = self.nft.read_ruleset().unwrap();
@@ -85,7 +95,7 @@ impl Run {
             {
                 let flow = packet::numbered(&packet.flow, place as u16);
                 let compared = bench.compare(&flow, traced);
-                outcome.note(place, &compared, packet, &ruleset);
+                outcome.note(place, &compared, packet, (&ruleset, &case.rules));
             }
         }
         outcome
@@ -118,9 +128,15 @@ impl Run {
         self.listener.until_sentinel(packets, traced);
     }
 
-    fn load(&mut self, tables: &[Table]) -> Result<(), NftError> {
-        let ops = tables.iter().flat_map(|table| creation(table).ops).collect();
-        self.nft.commit(&Transaction { generation: None, ops }).map(drop)
+    fn load(&mut self, rules: &Rules) -> Result<(), String> {
+        match rules {
+            Rules::Tables(tables) => {
+                let ops = tables.iter().flat_map(|table| creation(table).ops).collect();
+                let done = self.nft.commit(&Transaction { generation: None, ops });
+                done.map(drop).map_err(|e| e.to_string())
+            }
+            Rules::Script(script) => script.load(),
+        }
     }
 
     fn unload(&mut self) {
@@ -132,10 +148,10 @@ impl Run {
 }
 
 impl Outcome {
-    fn note(&mut self, place: usize, compared: &Compared<'_>, packet: &Packet, ruleset: &Ruleset) {
+    fn note(&mut self, place: usize, compared: &Compared<'_>, packet: &Packet, rules: (&Ruleset, &Rules)) {
         self.agreements.push(compared.agreement);
         if compared.agreement.is_disagreement() && self.first.is_none() {
-            let text = words(compared, packet, ruleset);
+            let text = words(compared, packet, rules);
             self.first = Some(Disagreement { packet: place, kind: compared.agreement, text });
         }
     }
@@ -163,9 +179,12 @@ fn is_stateful(tables: &[Table]) -> bool {
 }
 
 /// The whole small case, as somebody who must mend it wants to see it.
-fn words(compared: &Compared<'_>, packet: &Packet, ruleset: &Ruleset) -> String {
+fn words(compared: &Compared<'_>, packet: &Packet, (ruleset, rules): (&Ruleset, &Rules)) -> String {
     let mut text = text::ruleset(&under_test(ruleset));
     let Compared { agreement, flow, fate, seen, judgement } = compared;
+    if let Rules::Script(script) = rules {
+        text += &script.text();
+    }
     if text.contains("cannot be spelled") {
         under_test(ruleset).tables.iter().for_each(|table| text += &format!("{table:?}\n"));
     }

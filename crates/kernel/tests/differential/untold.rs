@@ -3,6 +3,7 @@
 
 use rolewall_ruleset::expr::{CtKey, FibResult, MetaKey, PayloadBase};
 use rolewall_ruleset::flow::L4;
+use rolewall_ruleset::xt::Condition;
 use rolewall_ruleset::{Expr, Flow};
 
 /// Whether an instruction asks for it.
@@ -27,6 +28,11 @@ pub(crate) fn asks(expr: &Expr, flow: &Flow) -> bool {
             asked.is_ipv4()
         }
         Expr::Fib { result, .. } => *result == FibResult::OifName,
+        Expr::XtMatch(asked) => match &asked.condition {
+            Condition::Mac(_) | Condition::Unknown => true,
+            Condition::PktType(_) => flow.dst.is_ipv4(),
+            _ => false,
+        },
         Expr::Foreign { .. } => true,
         _ => false,
     }
