@@ -167,14 +167,21 @@ fn fate(ruleset: &Ruleset, flow: &Flow, traced: &Traced) -> Fate {
                 Fate::Drop
             }
         }
-        _ if traced.passed.iter().any(|chain| chain == last_chain(flow.direction)) => Fate::Accept,
+        _ if is_through(flow.direction, traced) => Fate::Accept,
         _ => Fate::Lost,
     }
 }
 
-/// The witness' chain that a packet of this direction meets last.
-fn last_chain(direction: Direction) -> &'static str {
-    witness::end_of(if direction == Direction::In { Hook::Input } else { Hook::Postrouting })
+/// Whether a packet has come to the end of the last hook.
+pub(crate) fn is_through(direction: Direction, traced: &Traced) -> bool {
+    traced.passed.iter().any(|chain| is_last(chain, direction))
+}
+
+/// Whether a packet of this direction meets no chain after this one of the witness. One from outside may be
+/// translated to another host, or from another to this one.
+fn is_last(chain: &str, direction: Direction) -> bool {
+    let input = direction != Direction::Out && chain == witness::end_of(Hook::Input);
+    input || chain == witness::end_of(Hook::Postrouting)
 }
 
 /// The rule of a step; none is a chain's policy.

@@ -154,18 +154,27 @@ impl Shared {
 
 fn case(drawn: Drawn, random: &mut Random, packets: usize) -> Case {
     let Drawn { rules, palette, edges, rates } = drawn;
-    let packets = Traffic { palette: &palette, edges: &edges, random }.packets(packets);
+    // Where what is for everybody is translated, Linux looks for an address of that scope, or drops it.
+    let to_groups = !rules.translate();
+    let discovers = !rules.look_before_conntrack();
+    let mut traffic = Traffic { palette: &palette, edges: &edges, random, to_groups, discovers };
+    let mut packets = traffic.packets(packets);
+    // Flows that conntrack knows before come first: others may have it forget.
+    packets.sort_by_key(|packet| packet.before.is_empty());
     Case { rules, packets, rates }
 }
 
 /// What the judge is held to. Those that are off await their place in it.
 fn features(random: &mut Random) -> Features {
     Features {
+        translates: random.percent(25),
+        beside_nat: false,
         unknowable: random.percent(10),
         before_conntrack: true,
         catch_all: false,
         interface_of_other_hook: true,
         hop_limit_of_forwarded: true,
+        remembers: random.percent(20),
         remembers_untold: false,
         forgets: false,
         inner_of_any: false,

@@ -2,7 +2,8 @@
 //! Not here: which packets are sent.
 //!
 //! A number is written where the flow tells nothing (the checksum), so that what the kernel says about a
-//! packet is known to be about that one. Protocols without such a place carry it as their first bytes.
+//! packet is known to be about that one. An error of ICMP, whose checksum nat looks at, carries it in what its
+//! header leaves unused; protocols without such a place, as their first bytes.
 
 use crate::world::LINKS;
 use rolewall_ruleset::Flow;
@@ -53,10 +54,17 @@ fn place_of_id(l4: L4) -> usize {
     match l4 {
         L4::Tcp { .. } => 16,
         L4::Udp { .. } => 6,
+        L4::Icmp { kind, .. } if is_error(true, kind) => 4,
+        L4::Icmpv6 { kind, .. } if is_error(false, kind) => 4,
         L4::Icmp { .. } | L4::Icmpv6 { .. } => 2,
         L4::Sctp { .. } => 8,
         L4::Other(_) => 0,
     }
+}
+
+/// Whether a type of ICMP (RFC 792) or ICMPv6 (RFC 4443) is about another packet.
+fn is_error(is_v4: bool, kind: u8) -> bool {
+    if is_v4 { matches!(kind, 3 | 4 | 5 | 11 | 12) } else { kind < 128 }
 }
 
 /// The number of a packet of which the transport header came back.
@@ -64,6 +72,7 @@ pub(crate) fn id_of(protocol: u8, transport: &[u8]) -> Option<u16> {
     let place = match protocol {
         6 => 16,
         17 => 6,
+        1 | 58 if is_error(protocol == 1, *transport.first()?) => 4,
         1 | 58 => 2,
         132 => 8,
         _ => 0,
@@ -122,7 +131,26 @@ pub(crate) fn segment(flow: &Flow, id: u16) -> Vec<u8> {
     if segment.len() >= place + 2 {
         segment[place..place + 2].copy_from_slice(&id.to_be_bytes());
     }
+    if place == 4 {
+        let sum = checksum(flow, &segment);
+        segment[2..4].copy_from_slice(&sum.to_be_bytes());
+    }
     segment
+}
+
+/// The checksum of ICMP (RFC 1071); of ICMPv6 over the addresses too (RFC 8200, section 8.1).
+fn checksum(flow: &Flow, segment: &[u8]) -> u16 {
+    let mut summed = Vec::new();
+    if let (IpAddr::V6(src), IpAddr::V6(dst)) = (flow.src, flow.dst) {
+        summed.extend([src.octets(), dst.octets()].concat());
+        summed.extend((segment.len() as u32).to_be_bytes());
+        summed.extend([0, 0, 0, flow.l4.number()]);
+    }
+    summed.extend(segment);
+    let words = summed.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(*pair.get(1).unwrap_or(&0)));
+    let sum: u32 = words.sum();
+    let folded = (sum & 0xffff) + (sum >> 16);
+    !((folded & 0xffff) + (folded >> 16)) as u16
 }
 
 /// The flow as the judge is told it of the packet with this number.

@@ -5,6 +5,10 @@ use crate::random::Random;
 use crate::world;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+/// Translations to addresses of no network of the host's, which leave by its default route. Off until the judge
+/// has one.
+const BEYOND_NETWORKS: bool = false;
+
 /// Values to draw from.
 #[derive(Debug, Clone)]
 pub(crate) struct Palette {
@@ -31,6 +35,26 @@ impl Palette {
         let mut words: Vec<[u8; 4]> = (0..3).map(|_| (random.number() as u32).to_be_bytes()).collect();
         words.extend([*b"REGI", *b"INVI", [0; 4]]);
         Palette { v4, v6, ports, protocols, marks, words }
+    }
+
+    /// An address that a packet may be sent to: the host's own, or another host's.
+    pub(crate) fn host4(random: &mut Random) -> Ipv4Addr {
+        let [a, b, c, _] = world::own4(random.below(3)).octets();
+        match random.below(if BEYOND_NETWORKS { 3 } else { 2 }) {
+            0 => world::own4(random.below(3)),
+            1 => Ipv4Addr::new(a, b, c, random.within(2, 9) as u8),
+            _ => Ipv4Addr::new(10, 1, 2, random.within(1, 4) as u8),
+        }
+    }
+
+    pub(crate) fn host6(random: &mut Random) -> Ipv6Addr {
+        let mut segments = world::own6(random.below(3)).segments();
+        match random.below(if BEYOND_NETWORKS { 3 } else { 2 }) {
+            0 => {}
+            1 => segments[7] = random.within(2, 9) as u16,
+            _ => (segments[3], segments[7]) = (9, random.within(1, 4) as u16),
+        }
+        segments.into()
     }
 }
 

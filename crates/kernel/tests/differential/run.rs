@@ -1,7 +1,7 @@
 //! One ruleset and its packets through the kernel and the judge.
 //! Not here: where they come from, and what is done about a disagreement ([`crate::shrink`]).
 
-use crate::compare::{Agreement, Bench, Compared};
+use crate::compare::{self, Agreement, Bench, Compared};
 use crate::foreign::Script;
 use crate::packet::{self, Packet};
 use crate::support::creation;
@@ -11,9 +11,10 @@ use crate::world::{self, LINKS, World};
 use rolewall_kernel::Nft;
 use rolewall_ruleset::flow::{Direction, L4};
 use rolewall_ruleset::judge::Rates;
-use rolewall_ruleset::{Expr, Flow, Op, Ruleset, Table, TableId, Transaction, text};
+use rolewall_ruleset::table::ChainKind;
+use rolewall_ruleset::{BaseChain, Expr, Flow, Op, Ruleset, Table, TableId, Transaction, text};
 use std::fmt::Write;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// Packets between two looks at what the kernel tells.
 const AT_ONCE: usize = 64;
@@ -27,6 +28,24 @@ pub(crate) enum Rules {
     Tables(Vec<Table>),
     /// The real iptables-nft.
     Script(Script),
+}
+
+impl Rules {
+    /// Whether there are chains of nat.
+    pub(crate) fn translate(&self) -> bool {
+        match self {
+            Rules::Tables(tables) => translates(tables),
+            Rules::Script(script) => script.v4.iter().chain(&script.v6).any(|line| line.table == "nat"),
+        }
+    }
+
+    /// Whether there are chains that see a packet before conntrack (-200) does.
+    pub(crate) fn look_before_conntrack(&self) -> bool {
+        match self {
+            Rules::Tables(tables) => base_chains(tables).any(|base| base.priority < -200),
+            Rules::Script(script) => script.v4.iter().chain(&script.v6).any(|line| line.table == "raw"),
+        }
+    }
 }
 
 /// A ruleset and packets.
@@ -52,6 +71,31 @@ pub(crate) struct Outcome {
     pub(crate) first: Option<Disagreement>,
 }
 
+/// A packet to each address of the host, through it and from it, by each link.
+fn one_of_each() -> Vec<Packet> {
+    let mut packets = Vec::new();
+    for link in 0..LINKS.len() {
+        let beyond4 = IpAddr::from([192, 0, 2, 77]);
+        let beyond6 = IpAddr::from([0x2001, 0xdb8, 0, link as u16, 0, 0, 0, 77]);
+        for local in 0..LINKS.len() {
+            packets.extend([(beyond4, world::own4(local).into()), (beyond6, world::own6(local).into())]);
+        }
+        packets.extend([(beyond4, IpAddr::from([10, 0, 0, 1])), (beyond6, IpAddr::from(FAR6))]);
+    }
+    let by = |(place, (src, dst)): (usize, (IpAddr, IpAddr))| {
+        let l4 = L4::Udp { sport: 7, dport: 7 };
+        let mut flow = Flow::first(world::direction(dst), src, dst, l4);
+        flow.iif = Some(LINKS[place / (packets.len() / LINKS.len())].to_owned());
+        Packet::of(flow)
+    };
+    packets.iter().copied().enumerate().map(by).collect()
+}
+
+/// An address of no network of the host's.
+const FAR6: [u16; 8] = [0x2001, 0xdb8, 0xff, 0, 0, 0, 0, 1];
+/// Looks at links that come up.
+const TRIES_MAX: usize = 1000;
+
 /// The host under test, ready.
 pub(crate) struct Run {
     world: World,
@@ -68,7 +112,23 @@ impl Run {
         let mut nft = Nft::open().unwrap();
         nft.commit(&creation(&witness::table())).unwrap();
         let table = nft.read_table(&witness::id()).unwrap().unwrap();
-        Run { world, listener: Listener::open(&table), nft }
+        let mut run = Run { world, listener: Listener::open(&table), nft };
+        run.until_links_are_up();
+        run
+    }
+
+    /// Linux takes a moment until it routes by links that have just come up.
+    fn until_links_are_up(&mut self) {
+        let packets = one_of_each();
+        for _ in 0..TRIES_MAX {
+            let traced = self.send(&packets, 0, packets.len());
+            let mut arrived = packets.iter().zip(&traced);
+            if arrived.all(|(packet, traced)| compare::is_through(packet.flow.direction, traced)) {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        panic!("the host under test does not route");
     }
 
     /// Sends every packet and holds what became of it against the judge.
@@ -82,9 +142,14 @@ impl Run {
     fn send_all(&mut self, case: &Case) -> Outcome {
         let mut outcome = Outcome::default();
         let mut ruleset = self.nft.read_ruleset().unwrap();
-        let at_once = if is_stateful(&ruleset.tables) { 1 } else { AT_ONCE };
+        let translates = translates(&ruleset.tables);
+        let is_stateful = is_stateful(&ruleset.tables);
+        let at_once = if is_stateful || translates { 1 } else { AT_ONCE };
         for start in (0..case.packets.len()).step_by(at_once) {
-            if start > 0 && at_once == 1 {
+            if translates && case.packets[start].before.is_empty() {
+                self.listener.forget_flows();
+            }
+            if start > 0 && is_stateful {
                 ruleset = self.nft.read_ruleset().unwrap();
             }
             let bench = Bench::new(&ruleset, self.world.indices(), case.rates);
@@ -176,6 +241,15 @@ fn under_test(ruleset: &Ruleset) -> Ruleset {
 fn is_stateful(tables: &[Table]) -> bool {
     let rules = tables.iter().flat_map(|table| &table.chains).flat_map(|chain| &chain.rules);
     rules.flat_map(|rule| &rule.exprs).any(|expr| matches!(expr, Expr::Dynset { .. }))
+}
+
+/// Whether chains of nat are asked: once for each flow, so that each packet is to be a new one.
+fn translates(tables: &[Table]) -> bool {
+    base_chains(tables).any(|base| base.kind == ChainKind::Nat)
+}
+
+fn base_chains(tables: &[Table]) -> impl Iterator<Item = &BaseChain> {
+    tables.iter().flat_map(|table| &table.chains).filter_map(|chain| chain.base.as_ref())
 }
 
 /// The whole small case, as somebody who must mend it wants to see it.

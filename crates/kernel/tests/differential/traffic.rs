@@ -15,6 +15,10 @@ pub(crate) struct Traffic<'a> {
     pub(crate) palette: &'a Palette,
     pub(crate) edges: &'a Edges,
     pub(crate) random: &'a mut Random,
+    /// To everybody too, and not to one host alone.
+    pub(crate) to_groups: bool,
+    /// Neighbour discovery and MLD, of which conntrack says nothing.
+    pub(crate) discovers: bool,
 }
 
 /// Flags that open, go on with, and end a connection, and some that none has.
@@ -32,7 +36,9 @@ impl Traffic<'_> {
     fn packet(&mut self) -> Packet {
         let packet = loop {
             let flow = self.flow();
-            if is_sendable(&flow) {
+            let is_one = is_host(flow.dst);
+            let discovers = matches!(flow.l4, L4::Icmpv6 { kind: 130..=137, .. });
+            if is_sendable(&flow) && (is_one || self.to_groups) && (!discovers || self.discovers) {
                 break Packet::of(flow);
             }
         };

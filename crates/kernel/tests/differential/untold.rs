@@ -2,7 +2,7 @@
 //! Not here: what the judge makes of it.
 
 use rolewall_ruleset::expr::{CtKey, FibResult, MetaKey, PayloadBase};
-use rolewall_ruleset::flow::L4;
+use rolewall_ruleset::flow::{Direction, L4};
 use rolewall_ruleset::xt::Condition;
 use rolewall_ruleset::{Expr, Flow};
 
@@ -18,8 +18,7 @@ pub(crate) fn asks(expr: &Expr, flow: &Flow) -> bool {
                 PayloadBase::Inner => false,
             }
         }
-        // So may what its link layer was told to be.
-        Expr::Meta { key: MetaKey::PktType, .. } => flow.dst.is_ipv4(),
+        Expr::Meta { key: MetaKey::PktType, .. } => packet_type_is_untold(flow),
         Expr::Meta { key, .. } => matches!(key, MetaKey::IifType | MetaKey::OifType | MetaKey::NfTrace),
         Expr::Ct { key, .. } => *key != CtKey::State,
         // An address of IPv4 may be the broadcast of a subnet.
@@ -30,12 +29,17 @@ pub(crate) fn asks(expr: &Expr, flow: &Flow) -> bool {
         Expr::Fib { result, .. } => *result == FibResult::OifName,
         Expr::XtMatch(asked) => match &asked.condition {
             Condition::Mac(_) | Condition::Unknown => true,
-            Condition::PktType(_) => flow.dst.is_ipv4(),
+            Condition::PktType(_) => packet_type_is_untold(flow),
             _ => false,
         },
         Expr::Foreign { .. } => true,
         _ => false,
     }
+}
+
+/// Of what comes in, an address of IPv4 may be the broadcast of a subnet; of what is sent on, nothing is told.
+fn packet_type_is_untold(flow: &Flow) -> bool {
+    flow.dst.is_ipv4() || flow.direction != Direction::In
 }
 
 /// From the first byte to before the last.

@@ -192,7 +192,9 @@ fn peer_commands(link: usize) -> String {
 
 type Settings = [(&'static str, &'static str)];
 
-const HOST_SETTINGS: [(&str, &str); 11] = [
+const HOST_SETTINGS: [(&str, &str); 13] = [
+    ("ipv4/conf/all/accept_redirects", "0"),
+    ("ipv4/conf/default/accept_redirects", "0"),
     ("ipv4/ip_forward", "1"),
     ("ipv4/conf/all/rp_filter", "0"),
     ("ipv4/conf/default/rp_filter", "0"),

@@ -46,10 +46,11 @@ pub(super) struct Scribe<'a> {
 /// A table and its built-in chains.
 type BuiltIn = (&'static str, &'static [&'static str]);
 
-const TABLES: [BuiltIn; 3] = [
+const TABLES: [BuiltIn; 4] = [
     ("filter", &["INPUT", "FORWARD", "OUTPUT"]),
     ("mangle", &["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"]),
     ("raw", &["PREROUTING", "OUTPUT"]),
+    ("nat", &["PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"]),
 ];
 
 impl Script {
@@ -146,7 +147,11 @@ impl Scribe<'_> {
     }
 
     fn policy(&mut self, chain: &str) -> Line {
-        let drops = self.random.percent(if self.table == "filter" { 30 } else { 5 });
+        let drops = match self.table {
+            "filter" => self.random.percent(30),
+            "nat" => false,
+            _ => self.random.percent(5),
+        };
         let policy = if drops { "DROP" } else { "ACCEPT" };
         Line { table: self.table, head: format!(":{chain} {policy} [0:0]"), pieces: Vec::new() }
     }

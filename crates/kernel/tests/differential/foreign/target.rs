@@ -2,13 +2,14 @@
 //! Not here: conditions ([`super::condition`]).
 
 use super::Scribe;
+use crate::palette::Palette;
 
 impl Scribe<'_> {
     pub(super) fn target(&mut self) -> Option<String> {
         let goes_on = !self.beyond.is_empty();
         Some(match self.random.below(20) {
             0..=3 => "-j ACCEPT".to_owned(),
-            4..=6 => "-j DROP".to_owned(),
+            4..=6 if self.table != "nat" => "-j DROP".to_owned(),
             7 => "-j RETURN".to_owned(),
             8..=10 if goes_on => format!("-j {}", self.random.pick(&self.beyond)),
             11 if goes_on => format!("-g {}", self.random.pick(&self.beyond)),
@@ -24,7 +25,38 @@ impl Scribe<'_> {
         match self.table {
             "filter" => Some(self.refusal()),
             "mangle" => Some(self.change()),
+            "nat" => self.translation(),
             _ => self.random.percent(40).then(|| "-j CT --notrack".to_owned()),
+        }
+    }
+
+    /// Linux looks whether a hook may have it, so it stands in no chain of one's own.
+    fn translation(&mut self) -> Option<String> {
+        let has_ports = matches!(self.protocol, Some(6 | 17));
+        let port = self.random.within(1, 0xffff);
+        let port = (has_ports && self.random.percent(50)).then_some(port);
+        let to_own = self.random.percent(30);
+        match self.chain.as_str() {
+            "PREROUTING" | "OUTPUT" if to_own => {
+                let ports = port.map_or(String::new(), |port| format!(" --to-ports {port}"));
+                Some(format!("-j REDIRECT{ports}"))
+            }
+            "PREROUTING" | "OUTPUT" => Some(format!("-j DNAT --to-destination {}", self.to(port))),
+            "POSTROUTING" if to_own => Some("-j MASQUERADE".to_owned()),
+            "POSTROUTING" | "INPUT" => Some(format!("-j SNAT --to-source {}", self.to(port))),
+            _ => None,
+        }
+    }
+
+    fn to(&mut self, port: Option<usize>) -> String {
+        let address = match self.is_v4 {
+            true => Palette::host4(self.random).to_string(),
+            false => Palette::host6(self.random).to_string(),
+        };
+        match (port, self.is_v4) {
+            (None, _) => address,
+            (Some(port), true) => format!("{address}:{port}"),
+            (Some(port), false) => format!("[{address}]:{port}"),
         }
     }
 

@@ -5,6 +5,7 @@ mod phrase;
 mod sets;
 mod statement;
 mod subject;
+mod translation;
 
 use crate::palette::Palette;
 use crate::random::Random;
@@ -16,6 +17,10 @@ use rolewall_ruleset::{BaseChain, Chain, ChainPolicy, Expr, Family, Rule, Set, T
 /// What a random ruleset may use. One that is switched off awaits its place in the judge.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Features {
+    /// Chains of nat.
+    pub(crate) translates: bool,
+    /// Filter chains of just the priority at which chains of nat run.
+    pub(crate) beside_nat: bool,
     /// What no flow tells: link addresses, the interface's type. The judge may answer *may* then, and only then.
     pub(crate) unknowable: bool,
     /// Chains of a priority at which conntrack has not yet seen the packet.
@@ -26,6 +31,8 @@ pub(crate) struct Features {
     pub(crate) interface_of_other_hook: bool,
     /// The bytes of TTL and hop limit in tables that see forwarded packets before and after they are lowered.
     pub(crate) hop_limit_of_forwarded: bool,
+    /// Sets that packets fill: each packet then meets another ruleset, which is read again.
+    pub(crate) remembers: bool,
     /// Sets that packets fill with what no flow tells, ICMP's checksum say.
     pub(crate) remembers_untold: bool,
     /// `delete @set { ... }`.
@@ -42,6 +49,8 @@ pub(crate) struct Author<'a> {
     rates: Rates,
     family: Family,
     hooks: Vec<Hook>,
+    /// The kind of the chain, if it is a base chain.
+    kind: ChainKind,
     sets: Vec<Set>,
     /// Regular chains that a rule may go to.
     beyond: Vec<String>,
@@ -50,7 +59,9 @@ pub(crate) struct Author<'a> {
 }
 
 /// Priorities: raw, conntrack's neighbours, mangle, filter and beside it, security.
-const PRIORITIES: [i32; 8] = [-150, -100, -1, 0, 0, 1, 50, 100];
+const PRIORITIES: [i32; 8] = [-150, -99, -1, 0, 0, 1, 50, 101];
+/// Where nat runs.
+const PRIORITIES_OF_NAT: [i32; 2] = [-100, 100];
 const PRIORITIES_BEFORE_CONNTRACK: [i32; 2] = [-300, -250];
 
 /// Some tables.
@@ -59,8 +70,18 @@ pub(crate) fn tables(random: &mut Random, palette: &Palette, features: Features,
     (0..number)
         .map(|place| {
             let family = *random.pick(&[Family::Inet, Family::Inet, Family::Ip, Family::Ip6]);
-            let (hooks, sets, beyond, leaves) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-            let author = Author { random, palette, features, rates, family, hooks, sets, beyond, leaves };
+            let author = Author {
+                random,
+                palette,
+                features,
+                rates,
+                family,
+                hooks: Vec::new(),
+                kind: ChainKind::Filter,
+                sets: Vec::new(),
+                beyond: Vec::new(),
+                leaves: Vec::new(),
+            };
             author.table(&format!("t{place}"))
         })
         .collect()
@@ -83,7 +104,7 @@ impl Author<'_> {
         }
         self.beyond = regular;
         for (base, name) in base {
-            self.hooks = vec![base.hook];
+            (self.hooks, self.kind) = (vec![base.hook], base.kind);
             let rules = self.rules(7);
             table.chains.push(Chain { name, base: Some(base), rules });
         }
@@ -98,11 +119,20 @@ impl Author<'_> {
         let sees_raw = self.features.before_conntrack && matches!(hook, Hook::Prerouting | Hook::Output);
         let priority = match self.random.percent(15) && sees_raw {
             true => *self.random.pick(&PRIORITIES_BEFORE_CONNTRACK),
+            _ if self.random.percent(15) && self.may_be_beside_nat() => *self.random.pick(&PRIORITIES_OF_NAT),
             false => *self.random.pick(&PRIORITIES),
         };
         let policy = if self.random.percent(25) { ChainPolicy::Drop } else { ChainPolicy::Accept };
-        let base = BaseChain { kind: ChainKind::Filter, hook, priority, policy, devices: Vec::new() };
+        let mut base = BaseChain { kind: ChainKind::Filter, hook, priority, policy, devices: Vec::new() };
+        if self.features.translates && hook != Hook::Forward && self.random.percent(50) {
+            base.kind = ChainKind::Nat;
+            base.priority = *self.random.pick(&[-101, -100, -90, 99, 100, 110]);
+        }
         (base, format!("b{place}"))
+    }
+
+    fn may_be_beside_nat(&self) -> bool {
+        self.features.beside_nat || !self.features.translates
     }
 
     fn rules(&mut self, most: usize) -> Vec<Rule> {
@@ -117,7 +147,8 @@ impl Author<'_> {
         exprs.extend(self.statements());
         // A map of verdicts in a rule that refuses would leave open which of them dropped a packet.
         let ends = exprs.iter().any(|e| matches!(e, Expr::Lookup { dreg: Some(LookupTo::Verdict), .. }));
-        let ending = self.ending();
+        let translates = self.kind == ChainKind::Nat && self.random.percent(40);
+        let ending = if translates { self.translation() } else { self.ending() };
         exprs.extend(if ends { vec![Expr::Verdict(Verdict::Drop)] } else { ending });
         Rule { exprs, ..Rule::default() }
     }

@@ -18,7 +18,7 @@ impl Author<'_> {
             2 => vec![self.log()],
             3 => vec![self.limit()],
             4 | 5 => self.set_mark(),
-            6 => self.remembers(),
+            6 | 7 if self.features.remembers => self.remembers(),
             _ => Vec::new(),
         }
     }

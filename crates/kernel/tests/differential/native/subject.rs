@@ -99,7 +99,7 @@ impl Author<'_> {
     }
 
     /// Only packets of this family, where the table sees both.
-    fn of_family(&self, is_v4: bool) -> Vec<Expr> {
+    pub(super) fn of_family(&self, is_v4: bool) -> Vec<Expr> {
         match self.family {
             Family::Inet => is(MetaKey::NfProto, &[if is_v4 { 2 } else { 10 }]),
             _ => Vec::new(),
@@ -107,7 +107,7 @@ impl Author<'_> {
     }
 
     /// The family of which a rule of this table may speak.
-    fn speaks_v4(&mut self) -> bool {
+    pub(super) fn speaks_v4(&mut self) -> bool {
         match self.family {
             Family::Ip => true,
             Family::Ip6 => false,
