@@ -50,6 +50,7 @@ pub(crate) struct Bench<'r> {
     ruleset: &'r Ruleset,
     routed: Judge<'r>,
     not_routed: Judge<'r>,
+    rates: Rates,
 }
 
 /// One packet, judged and seen.
@@ -75,7 +76,7 @@ impl<'r> Bench<'r> {
                 ..Environment::default()
             })
         };
-        Bench { ruleset, routed: judge(true), not_routed: judge(false) }
+        Bench { ruleset, routed: judge(true), not_routed: judge(false), rates }
     }
 
     pub(crate) fn compare(&self, flow: &Flow, traced: &Traced) -> Compared<'r> {
@@ -101,6 +102,8 @@ impl<'r> Bench<'r> {
         };
         match judgement.verdict {
             _ if !is_possible => Agreement::Verdict,
+            // Somebody's rates are kept by some packets and not by others.
+            Judged::May if self.rates == Rates::Unknown => Agreement::May,
             Judged::May if !is_excused(judgement, flow) => Agreement::NeedlessMay,
             Judged::May => Agreement::May,
             _ if judgement.path.iter().any(|step| matches!(step.outcome, Outcome::May(_))) => {
@@ -117,7 +120,8 @@ impl<'r> Bench<'r> {
     fn telling(&self, mut steps: Vec<Seen>, flow: &Flow) -> Vec<Seen> {
         steps.retain(|step| {
             let asks = |rule: &&Rule| rule.exprs.iter().any(|expr| untold::asks(expr, flow));
-            step.did != Did::Continue || rule_of(self.ruleset, step).filter(asks).is_none()
+            let is_open = self.rates == Rates::Unknown;
+            step.did != Did::Continue || !is_open && rule_of(self.ruleset, step).filter(asks).is_none()
         });
         steps
     }

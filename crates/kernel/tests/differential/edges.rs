@@ -3,6 +3,7 @@
 
 use crate::random::Random;
 use rolewall_ruleset::expr::{MetaKey, PayloadBase};
+use rolewall_ruleset::xt::{Condition, Tcp, Udp};
 use rolewall_ruleset::{Element, Expr, Set, SetRef, Table};
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -80,6 +81,7 @@ impl Edges {
                     self.add(*place, from.bytes(), random);
                     self.add(*place, to.bytes(), random);
                 }
+                Expr::XtMatch(asked) => self.add_condition(&asked.condition, random),
                 Expr::Lookup { sreg, set, .. } => {
                     let set = match set {
                         SetRef::Anonymous(set) => Some(&**set),
@@ -90,6 +92,27 @@ impl Edges {
                 _ => {}
             }
         }
+    }
+
+    fn add_condition(&mut self, condition: &Condition, random: &mut Random) {
+        let mut ports = Vec::new();
+        match condition {
+            Condition::Tcp(Tcp { sports, dports, flags, .. }) => {
+                ports = vec![sports.first, sports.last, dports.first, dports.last];
+                self.add(Place::Transport(13, 1), &[flags.value], random);
+            }
+            Condition::Udp(Udp { sports, dports }) => {
+                ports = vec![sports.first, sports.last, dports.first, dports.last];
+            }
+            Condition::Multiport(of) => ports = of.ranges.iter().flat_map(|ends| [ends.0, ends.1]).collect(),
+            Condition::Icmp(of) | Condition::Icmp6(of) => {
+                of.kind.iter().for_each(|kind| self.add(Place::Transport(0, 1), &[*kind], random));
+            }
+            Condition::HopLimit(of) => self.add(Place::Network(8, 1), &[of.value], random),
+            Condition::Length(of) => self.lengths.extend([of.first, of.last]),
+            _ => {}
+        }
+        ports.into_iter().for_each(|port| self.add(Place::Transport(0, 2), &port.to_be_bytes(), random));
     }
 
     fn add_set(&mut self, set: &Set, first: u8, loaded: &BTreeMap<u8, Place>, random: &mut Random) {

@@ -21,6 +21,7 @@ mod foreign;
 mod native;
 mod packet;
 mod palette;
+mod public;
 mod random;
 mod run;
 mod shrink;
@@ -37,11 +38,12 @@ use edges::Edges;
 use foreign::Script;
 use native::Features;
 use palette::Palette;
+use public::{Listing, listings};
 use random::Random;
 use rolewall_ruleset::judge::Rates;
 use run::{Case, Disagreement, Rules, Run};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tally::Tally;
 use traffic::Traffic;
@@ -59,12 +61,12 @@ struct Size {
 }
 
 impl Size {
-    fn of_environment() -> Size {
+    fn of_environment(rulesets: usize) -> Size {
         let number = |name: &str| std::env::var(format!("ROLEWALL_DIFFERENTIAL_{name}")).ok()?.parse().ok();
         let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
         let size = |name, default| number(name).map_or(default, |n: u64| n as usize);
         let seed = number("SEED").unwrap_or_else(now);
-        Size { seed, rulesets: size("RULESETS", 100), packets: size("PACKETS", 100) }
+        Size { seed, rulesets: size("RULESETS", rulesets), packets: size("PACKETS", 100) }
     }
 }
 
@@ -76,8 +78,8 @@ struct Drawn {
     rates: Rates,
 }
 
-/// Makes the ruleset of a seed.
-type Draw = fn(&mut Random) -> Drawn;
+/// Makes the ruleset of a seed; none where Linux refuses it.
+type Draw = fn(&mut Run, u64) -> Option<Drawn>;
 
 /// What the workers of a run share: each takes the next seed, in a namespace of its own.
 struct Shared {
@@ -89,8 +91,7 @@ struct Shared {
 }
 
 /// Runs the rulesets of consecutive seeds.
-fn differ(name: &'static str, draw: Draw) {
-    let size = Size::of_environment();
+fn differ(name: &'static str, draw: Draw, size: Size) -> Tally {
     println!("{name}: ROLEWALL_DIFFERENTIAL_SEED={}", size.seed);
     let (next, disagreements) = (AtomicU64::new(0), AtomicU64::new(0));
     let shared = Shared { name, size, next, disagreements, tally: Mutex::default() };
@@ -105,9 +106,7 @@ fn differ(name: &'static str, draw: Draw) {
     println!("{name}: {tally}, in {:.1} s", start.elapsed().as_secs_f64());
     let disagreements = shared.disagreements.into_inner();
     assert!(disagreements == 0, "{disagreements} disagreements; see above");
-    if tally.packets() > 1000 {
-        tally.assert_telling();
-    }
+    tally
 }
 
 impl Shared {
@@ -123,8 +122,14 @@ impl Shared {
     }
 
     fn ruleset(&self, run: &mut Run, seed: u64, draw: Draw) {
-        let random = &mut Random::from_seed(seed);
-        let case = case(draw(random), random, self.size.packets);
+        // Other numbers than those that the rules are made of.
+        let random = &mut Random::from_seed(!seed);
+        let drawn = draw(run, seed);
+        let Some(drawn) = drawn else {
+            self.tally.lock().unwrap().refused += 1;
+            return;
+        };
+        let case = case(drawn, random, self.size.packets);
         match run.run(&case) {
             Ok(outcome) => {
                 self.tally.lock().unwrap().add(&outcome.agreements);
@@ -181,28 +186,55 @@ fn features(random: &mut Random) -> Features {
     }
 }
 
-fn native(random: &mut Random) -> Drawn {
+fn native(_: &mut Run, seed: u64) -> Option<Drawn> {
+    let random = &mut Random::from_seed(seed);
     let features = features(random);
     let rates = *random.pick(&[Rates::Within, Rates::Beyond]);
     let palette = Palette::random(random);
     let tables = native::tables(random, &palette, features, rates);
     let edges = Edges::of(&tables, random);
-    Drawn { rules: Rules::Tables(tables), palette, edges, rates }
+    Some(Drawn { rules: Rules::Tables(tables), palette, edges, rates })
 }
 
-fn foreign(random: &mut Random) -> Drawn {
+fn foreign(_: &mut Run, seed: u64) -> Option<Drawn> {
+    let random = &mut Random::from_seed(seed);
     let palette = Palette::random(random);
     let mut edges = Edges::default();
     let script = Script::random(random, &palette, &mut edges);
-    Drawn { rules: Rules::Script(script), palette, edges, rates: Rates::Within }
+    Some(Drawn { rules: Rules::Script(script), palette, edges, rates: Rates::Within })
 }
+
+/// The ruleset of the seed's place among all public ones.
+fn public(run: &mut Run, seed: u64) -> Option<Drawn> {
+    let random = &mut Random::from_seed(seed);
+    let listings = LISTINGS.get_or_init(listings);
+    let listing = &listings[seed as usize % listings.len()];
+    let rules = Rules::Listing(listing.clone());
+    let read = run.read_back(&rules).map_err(|why| println!("{}: {why}", listing.path.display()));
+    let tables = read.ok()?;
+    let (palette, edges) = (Palette::random(random), Edges::of(&tables, random));
+    Some(Drawn { rules, palette, edges, rates: Rates::Unknown })
+}
+
+static LISTINGS: OnceLock<Vec<Listing>> = OnceLock::new();
 
 #[test]
 fn the_judge_and_linux_agree_on_all_that_can_be_said() {
-    differ("the_judge_and_linux_agree_on_all_that_can_be_said", native);
+    let name = "the_judge_and_linux_agree_on_all_that_can_be_said";
+    differ(name, native, Size::of_environment(100)).assert_telling();
 }
 
 #[test]
 fn the_judge_and_linux_agree_on_what_iptables_loads() {
-    differ("the_judge_and_linux_agree_on_what_iptables_loads", foreign);
+    let name = "the_judge_and_linux_agree_on_what_iptables_loads";
+    differ(name, foreign, Size::of_environment(100)).assert_telling();
+}
+
+#[test]
+fn the_judge_and_linux_agree_on_public_rulesets() {
+    let name = "the_judge_and_linux_agree_on_public_rulesets";
+    match LISTINGS.get_or_init(listings).len() {
+        0 => println!("no public rulesets lie beside the checkout: none was loaded"),
+        number => drop(differ(name, public, Size::of_environment(number))),
+    }
 }

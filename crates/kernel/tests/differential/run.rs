@@ -4,6 +4,7 @@
 use crate::compare::{self, Agreement, Bench, Compared};
 use crate::foreign::Script;
 use crate::packet::{self, Packet};
+use crate::public::Listing;
 use crate::support::creation;
 use crate::trace::{Listener, Traced};
 use crate::witness;
@@ -28,6 +29,8 @@ pub(crate) enum Rules {
     Tables(Vec<Table>),
     /// The real iptables-nft.
     Script(Script),
+    /// The program that somebody wrote it for.
+    Listing(Listing),
 }
 
 impl Rules {
@@ -36,6 +39,7 @@ impl Rules {
         match self {
             Rules::Tables(tables) => translates(tables),
             Rules::Script(script) => script.v4.iter().chain(&script.v6).any(|line| line.table == "nat"),
+            Rules::Listing(listing) => listing.translates(),
         }
     }
 
@@ -44,6 +48,7 @@ impl Rules {
         match self {
             Rules::Tables(tables) => base_chains(tables).any(|base| base.priority < -200),
             Rules::Script(script) => script.v4.iter().chain(&script.v6).any(|line| line.table == "raw"),
+            Rules::Listing(_) => true,
         }
     }
 }
@@ -131,6 +136,13 @@ impl Run {
         panic!("the host under test does not route");
     }
 
+    /// What the kernel holds of these rules.
+    pub(crate) fn read_back(&mut self, rules: &Rules) -> Result<Vec<Table>, String> {
+        let read = self.load(rules).map(|()| under_test(&self.nft.read_ruleset().unwrap()).tables);
+        self.unload();
+        read
+    }
+
     /// Sends every packet and holds what became of it against the judge.
     pub(crate) fn run(&mut self, case: &Case) -> Result<Outcome, String> {
         self.prepare(&case.packets);
@@ -201,6 +213,7 @@ impl Run {
                 done.map(drop).map_err(|e| e.to_string())
             }
             Rules::Script(script) => script.load(),
+            Rules::Listing(listing) => listing.load(),
         }
     }
 
@@ -256,8 +269,10 @@ fn base_chains(tables: &[Table]) -> impl Iterator<Item = &BaseChain> {
 fn words(compared: &Compared<'_>, packet: &Packet, (ruleset, rules): (&Ruleset, &Rules)) -> String {
     let mut text = text::ruleset(&under_test(ruleset));
     let Compared { agreement, flow, fate, seen, judgement } = compared;
-    if let Rules::Script(script) = rules {
-        text += &script.text();
+    match rules {
+        Rules::Tables(_) => {}
+        Rules::Script(script) => text += &script.text(),
+        Rules::Listing(listing) => text += &format!("# {}\n", listing.path.display()),
     }
     if text.contains("cannot be spelled") {
         under_test(ruleset).tables.iter().for_each(|table| text += &format!("{table:?}\n"));

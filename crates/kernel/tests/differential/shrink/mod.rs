@@ -15,11 +15,13 @@ pub(crate) fn shrink(run: &mut Run, case: Case, found: Disagreement) -> (Case, D
     let kind = found.kind;
     let mut shrinker = Shrinker { run, kind, case, found, tries: 0 };
     shrinker.packets();
+    shrinker.as_tables();
     loop {
         let before = size(&shrinker.case.rules);
         match shrinker.case.rules {
             Rules::Tables(_) => shrinker.smaller_tables(),
             Rules::Script(_) => shrinker.smaller_script(),
+            Rules::Listing(_) => {}
         }
         if size(&shrinker.case.rules) == before || shrinker.tries > TRIES_MAX {
             break;
@@ -33,6 +35,7 @@ fn size(rules: &Rules) -> usize {
     match rules {
         Rules::Tables(tables) => tables::size(tables),
         Rules::Script(script) => script::size(script),
+        Rules::Listing(_) => 0,
     }
 }
 
@@ -55,6 +58,15 @@ impl Shrinker<'_> {
         let Some(found) = first.filter(|found| found.kind == self.kind) else { return false };
         (self.case, self.found) = (smaller, found);
         true
+    }
+
+    /// What a program loaded, loaded by this crate: that can be made smaller.
+    fn as_tables(&mut self) {
+        if let Rules::Listing(_) = self.case.rules
+            && let Ok(tables) = self.run.read_back(&self.case.rules)
+        {
+            self.take(Case { rules: Rules::Tables(tables), ..self.case.clone() });
+        }
     }
 
     /// The one packet, or those up to it, some of which it needs.

@@ -28,7 +28,7 @@ impl Shrinker<'_> {
                     v6
                 }
             }
-            Rules::Tables(_) => &[],
+            Rules::Tables(_) | Rules::Listing(_) => &[],
         }
     }
 

@@ -19,7 +19,7 @@ impl Shrinker<'_> {
     fn held(&self) -> &[Table] {
         match &self.case.rules {
             Rules::Tables(tables) => tables,
-            Rules::Script(_) => &[],
+            Rules::Script(_) | Rules::Listing(_) => &[],
         }
     }
 
