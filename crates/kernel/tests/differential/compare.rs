@@ -151,7 +151,7 @@ pub(crate) fn steps(judgement: &Judgement<'_>) -> Vec<Seen> {
 
 fn seen(step: &Step<'_>) -> Seen {
     let did = match &step.outcome {
-        Outcome::Accept => Did::Accept,
+        Outcome::Accept | Outcome::Translate { .. } => Did::Accept,
         Outcome::Drop | Outcome::Reject => Did::Drop,
         Outcome::Jump(chain) => Did::Jump(chain.clone()),
         Outcome::Goto(chain) => Did::Goto(chain.clone()),

@@ -176,7 +176,7 @@ fn features(random: &mut Random) -> Features {
         beside_nat: false,
         unknowable: random.percent(10),
         before_conntrack: true,
-        catch_all: false,
+        catch_all: true,
         interface_of_other_hook: true,
         hop_limit_of_forwarded: true,
         remembers: random.percent(20),
