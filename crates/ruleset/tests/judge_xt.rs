@@ -223,7 +223,7 @@ fn marks_of_packet_and_connection_are_followed() {
     let asked = |value: u32| asks(Condition::ConnMark(Bits { value, mask: 0xf0, invert: false }));
     let with = |value: u32| {
         let rules = vec![
-            rule(&[&[set.clone()]]),
+            rule(&[std::slice::from_ref(&set)]),
             rule(&[&[does(Action::ConnMark(save))]]),
             rule(&[&[asked(value), ACCEPT]]),
         ];
