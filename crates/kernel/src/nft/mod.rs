@@ -14,6 +14,9 @@
 //!   element of a set with statements has them too, with their state;
 //! - named keys (`MetaKey`, `CtKey`, `DataType`) are not written as `Other`.
 //!
+//! Rules with extensions of iptables are read whole and sent as they came, but without the protocol that
+//! `iptables-nft` declares beside them, so that Linux refuses those that ask for one: they are for reading.
+//!
 //! Not modelled, so not kept: comments of tables and chains, objects (named counters, quotas), flow
 //! tables, `typeof` of a set, a set's `auto-merge`, `policy` and `gc-interval`, a chain's counters and offload flag.
 
