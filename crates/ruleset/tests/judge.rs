@@ -59,6 +59,25 @@ fn ports_match_to_the_last_bit() {
     assert_eq!([9, 10, 20, 21].map(outside), [Judged::Accept, Judged::Drop, Judged::Drop, Judged::Accept]);
 }
 
+#[test]
+fn inner_bytes_are_those_behind_the_headers_that_linux_knows() {
+    let is_seven = [load(PayloadBase::Inner, 0, 1), is(&[7])];
+    let with = |proto: &str, payload: &[u8]| {
+        let ends =
+            if proto == "tcp" { ["198.51.100.7:1", "192.0.2.1:1"] } else { ["198.51.100.7", "192.0.2.1"] };
+        accepts(&is_seven, &Flow { payload: payload.to_vec(), ..flow(proto, ends[0], ends[1]) })
+    };
+    assert_eq!(with("tcp", &[7]), Judged::Accept);
+    assert_eq!(with("icmp", &[7]), Judged::Drop);
+    assert_eq!(with("4", &[7]), Judged::Accept);
+    assert_eq!(with("18", &[7]), Judged::Drop);
+    // GRE: four bytes, and four more with a key; another version, or a route, is not told.
+    assert_eq!(with("47", &[0, 0, 0, 0, 7]), Judged::Accept);
+    assert_eq!(with("47", &[0x20, 0, 0, 0, 0, 0, 0, 0, 7]), Judged::Accept);
+    assert_eq!(with("47", &[0, 1, 0, 0, 7]), Judged::Drop);
+    assert_eq!(with("47", &[0x40, 0, 0, 0, 7]), Judged::Drop);
+}
+
 fn ge(port: u16) -> Expr {
     cmp(CmpOp::Gte, &port.to_be_bytes())
 }

@@ -178,7 +178,10 @@ impl<'f> Packet<'f> {
             PayloadBase::Link => return,
             PayloadBase::Network => offset,
             PayloadBase::Transport => self.network_len + offset,
-            PayloadBase::Inner => self.network_len + self.transport_len + offset,
+            PayloadBase::Inner => match self.inner() {
+                Some(inner) => inner + offset,
+                None => return,
+            },
         };
         self.write_at(start, bytes, known);
     }
@@ -205,13 +208,31 @@ impl<'f> Packet<'f> {
         self.network_len + self.transport_len + self.payload.len()
     }
 
+    /// Where `@ih` counts from. Linux tells it of TCP, UDP, IP in IP, and of GRE's version 0 without a route
+    /// (RFC 2784, RFC 2890), whose bits say which four bytes each are behind the first: checksum, key, number.
+    fn inner(&self) -> Option<usize> {
+        const IPIP: u8 = 4;
+        const GRE: u8 = 47;
+        let behind = self.network_len + self.transport_len;
+        match self.l4() {
+            L4::Tcp { .. } | L4::Udp { .. } | L4::Other(IPIP) => Some(behind),
+            L4::Other(GRE) => match self.payload {
+                [flags, version, ..] if flags & 0x40 == 0 && version & 0x7 == 0 => {
+                    Some(behind + 4 + 4 * (flags & 0xb0).count_ones() as usize)
+                }
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// Read bytes, and say which of them are known. None if the packet ends before them.
     pub(super) fn read(&self, base: PayloadBase, offset: usize, into: &mut [u8]) -> Option<u64> {
         let start = match base {
             PayloadBase::Link => return Some(0),
             PayloadBase::Network => offset,
             PayloadBase::Transport => self.network_len + offset,
-            PayloadBase::Inner => self.network_len + self.transport_len + offset,
+            PayloadBase::Inner => self.inner()? + offset,
         };
         if start.checked_add(into.len())? > self.len() {
             return None;
