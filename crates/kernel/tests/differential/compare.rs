@@ -51,6 +51,7 @@ pub(crate) struct Bench<'r> {
     routed: Judge<'r>,
     not_routed: Judge<'r>,
     rates: Rates,
+    interfaces: &'r BTreeMap<String, u32>,
 }
 
 /// One packet, judged and seen.
@@ -63,7 +64,11 @@ pub(crate) struct Compared<'r> {
 }
 
 impl<'r> Bench<'r> {
-    pub(crate) fn new(ruleset: &'r Ruleset, interfaces: &BTreeMap<String, u32>, rates: Rates) -> Bench<'r> {
+    pub(crate) fn new(
+        ruleset: &'r Ruleset,
+        interfaces: &'r BTreeMap<String, u32>,
+        rates: Rates,
+    ) -> Bench<'r> {
         let judge = |sources_routed| {
             Judge::new(ruleset).with(Environment {
                 local: Some(world::local()),
@@ -76,11 +81,16 @@ impl<'r> Bench<'r> {
                 ..Environment::default()
             })
         };
-        Bench { ruleset, routed: judge(true), not_routed: judge(false), rates }
+        Bench { ruleset, routed: judge(true), not_routed: judge(false), rates, interfaces }
     }
 
     pub(crate) fn compare(&self, flow: &Flow, traced: &Traced) -> Compared<'r> {
-        let flow = Flow { ct: state(flow, traced), ..flow.clone() };
+        let mut flow = Flow { ct: state(flow, traced), ..flow.clone() };
+        // A flow tells where it leaves, also where a rule sends it to another host.
+        if let (Direction::Forward, Some(number)) = (flow.direction, traced.oif) {
+            let name = self.interfaces.iter().find(|(_, index)| **index == number);
+            flow.oif = name.map(|(name, _)| name.clone()).or(flow.oif);
+        }
         let link = world::LINKS[world::route(flow.src)];
         // A source that is the host's own is routed by no link.
         let is_routed = flow.iif.as_deref() == Some(link) && !world::local().contains(&flow.src);

@@ -154,6 +154,7 @@ impl Run {
     fn send_all(&mut self, case: &Case) -> Outcome {
         let mut outcome = Outcome::default();
         let mut ruleset = self.nft.read_ruleset().unwrap();
+        let interfaces = self.world.indices().clone();
         let translates = translates(&ruleset.tables);
         let is_stateful = is_stateful(&ruleset.tables);
         let at_once = if is_stateful || translates { 1 } else { AT_ONCE };
@@ -164,7 +165,7 @@ impl Run {
             if start > 0 && is_stateful {
                 ruleset = self.nft.read_ruleset().unwrap();
             }
-            let bench = Bench::new(&ruleset, self.world.indices(), case.rates);
+            let bench = Bench::new(&ruleset, &interfaces, case.rates);
             let end = (start + at_once).min(case.packets.len());
             let traced = self.send(&case.packets, start, end);
             for (place, (packet, traced)) in

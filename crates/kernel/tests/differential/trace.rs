@@ -44,6 +44,8 @@ pub(crate) struct Traced {
     pub(crate) ct: Option<CtState>,
     /// The witness' chains that it passed.
     pub(crate) passed: Vec<String>,
+    /// The number of the interface by which it left, or would have.
+    pub(crate) oif: Option<u32>,
     /// It has begun.
     pub(crate) begun: bool,
     /// It left by loopback, and came in again: what follows is another way.
@@ -80,6 +82,7 @@ struct Event<'m> {
     chain: String,
     network: Option<&'m [u8]>,
     transport: Option<&'m [u8]>,
+    oif: Option<u32>,
 }
 
 impl Listener {
@@ -156,6 +159,7 @@ impl Listener {
 
 impl Traced {
     fn note(&mut self, event: &Event<'_>, states: &HashMap<u64, CtState>) {
+        self.oif = self.oif.or(event.oif);
         let Some(seen) = &event.seen else { return };
         match seen.handle {
             _ if !event.in_witness => self.steps.push(seen.clone()),
@@ -225,7 +229,8 @@ fn event(message: &[u8]) -> Option<Event<'_>> {
         _ => None,
     };
     let (network, transport) = (all.get(&8).copied().filter(|n| n.len() >= 20), all.get(&9).copied());
-    Some(Event { number: be32(6)?, seen, in_witness, chain, network, transport })
+    let oif = be32(12).filter(|number| *number != 0);
+    Some(Event { number: be32(6)?, seen, in_witness, chain, network, transport, oif })
 }
 
 /// Verdicts of `nf_tables.h`: below zero they stay within the rules.
