@@ -86,7 +86,8 @@ pub struct Flow {
     pub l4: L4,
     /// Interface it came in by; none: some interface that no rule names.
     pub iif: Option<String>,
-    /// Interface it leaves by; none: some interface that no rule names.
+    /// Interface it leaves by, after all translations; none: some interface that no rule names, or, where its
+    /// destination is translated, that of the network which this is in.
     pub oif: Option<String>,
     /// Conntrack's state.
     pub ct: CtState,

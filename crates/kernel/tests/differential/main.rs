@@ -183,8 +183,8 @@ fn features(random: &mut Random) -> Features {
         interface_of_other_hook: true,
         hop_limit_of_forwarded: true,
         remembers: random.percent(20),
-        remembers_untold: false,
-        forgets: false,
+        remembers_untold: true,
+        forgets: true,
         inner_of_any: true,
     }
 }

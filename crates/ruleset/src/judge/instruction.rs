@@ -8,7 +8,7 @@ use super::nat::{To, netmap, redirect, translate};
 use super::packet::End;
 use super::registers::{Truth, equals, ones};
 use super::way::Way;
-use crate::expr::{CmpOp, CtKey, DynsetOp, LookupTo, MetaKey, NatFlags, NatKind, ObjectKind};
+use crate::expr::{CmpOp, CtKey, LookupTo, MetaKey, NatFlags, NatKind, ObjectKind};
 use crate::flow::CtState;
 use crate::set::MapData;
 use crate::{Element, Expr, Family, Reg, Set, Value, Verdict};
@@ -151,7 +151,7 @@ impl<'r, 'f> Machine<'_, 'r, 'f> {
     /// A packet that has a connection keeps it.
     pub(super) fn notrack(&self, way: &mut Way<'r, 'f>) {
         if matches!(self.asked(way).ct_view(), CtView::None(_)) {
-            way.state.ct = CtState::Untracked;
+            (way.state.ct, way.state.notrack) = (CtState::Untracked, true);
         }
     }
 
@@ -209,58 +209,6 @@ impl<'r, 'f> Machine<'_, 'r, 'f> {
             Rates::Unknown => goes(Truth::Unknown, || "whether a rate is kept is not known"),
         }
     }
-
-    fn look_up(&self, way: &mut Way<'r, 'f>, expr: &'r Expr) -> Evaluated<'r> {
-        let Expr::Lookup { sreg, set: wanted, dreg, invert } = expr else { return Ok(Effect::Go) };
-        let Some(index) = self.table(way).set(wanted) else {
-            return Err(anything("there is no such set"));
-        };
-        let timed = self.judge.environment.timed;
-        let key_len = index.set.key_len();
-        self.judge.index.was_asked(self.table_place(way), index.set, way.registers.known(*sreg, key_len));
-        let Some(key) = way.registers.known(*sreg, key_len) else {
-            let mut found = index.candidates(way.registers.read(*sreg, key_len), timed);
-            found.retain(|(element, _)| !way.registers.is_surely_not(*sreg, element.key.bytes()));
-            return uncertain(way, index.set, &found, *dreg, *invert);
-        };
-        let found = index.find(key, timed);
-        let added = found.is_none() && self.was_added(way, index.set, key);
-        way.element = found.map(|element| (index.set, element));
-        match (found, dreg) {
-            (None, _) if added && index.set.data.is_some() => {
-                Err(anything("a rule has just added the element"))
-            }
-            (found, None) => Ok(went((found.is_some() || added) != *invert)),
-            (Some(element), Some(to)) => Ok(take_data(way, element, *to)),
-            (None, Some(_)) => Ok(Effect::Break),
-        }
-    }
-
-    fn was_added(&self, way: &Way<'r, 'f>, set: &Set, key: &[u8]) -> bool {
-        let place = self.table_place(way);
-        way.added
-            .iter()
-            .any(|(table, name, value)| (*table, *name) == (place, &set.name) && value.bytes() == key)
-    }
-
-    /// Adding succeeds, as it does until a set is full; the statements of the element then go on or not.
-    fn change_set(&self, way: &mut Way<'r, 'f>, expr: &'r Expr) -> Evaluated<'r> {
-        let Expr::Dynset { set, op, key, invert, exprs, .. } = expr else { return Ok(Effect::Go) };
-        if *op == DynsetOp::Delete {
-            return Ok(Effect::Go);
-        }
-        let key_len = self.table(way).named_set(set).map_or(0, |index| index.set.key_len());
-        if let Some(key) = way.registers.known(*key, key_len).map(Value::from_bytes) {
-            way.added.push((self.table_place(way), set, key));
-        }
-        for expr in exprs {
-            match self.evaluate(way, expr) {
-                Ok(Effect::Go) => {}
-                other => return other,
-            }
-        }
-        Ok(went(!invert))
-    }
 }
 
 fn payload<'r>(way: &mut Way<'r, '_>, expr: &Expr) -> Effect<'r> {
@@ -299,7 +247,7 @@ fn address_of(way: &Way<'_, '_>, end: End, range: Option<(Reg, Reg)>, flags: Nat
     }
 }
 
-fn went(on: bool) -> Effect<'static> {
+pub(super) fn went(on: bool) -> Effect<'static> {
     if on { Effect::Go } else { Effect::Break }
 }
 
@@ -369,7 +317,7 @@ fn byteorder(way: &mut Way<'_, '_>, sreg: Reg, dreg: Reg, len: usize, size: usiz
     way.registers.write(dreg, &result[..len], result_known);
 }
 
-fn take_data<'r>(way: &mut Way<'r, '_>, element: &'r Element, to: LookupTo) -> Effect<'r> {
+pub(super) fn take_data<'r>(way: &mut Way<'r, '_>, element: &'r Element, to: LookupTo) -> Effect<'r> {
     match (&element.data, to) {
         (Some(MapData::Verdict(verdict)), _) => Effect::Take(verdict),
         (Some(MapData::Value(value)), LookupTo::Reg(reg)) => {
@@ -381,7 +329,7 @@ fn take_data<'r>(way: &mut Way<'r, '_>, element: &'r Element, to: LookupTo) -> E
 }
 
 /// A look-up of a key that is known in part only, among the elements that it may be in.
-fn uncertain<'r>(
+pub(super) fn uncertain<'r>(
     way: &mut Way<'r, '_>,
     set: &Set,
     found: &[(&'r Element, Truth)],

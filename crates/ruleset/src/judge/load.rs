@@ -46,13 +46,14 @@ pub(super) enum CtView {
 }
 
 impl Asked<'_> {
-    /// Before conntrack has seen it, a packet is as if it were invalid.
+    /// Before conntrack has seen it, a packet is as if it were invalid, unless a rule said not to track it: also
+    /// those that conntrack itself will leave untracked, as neighbour discovery.
     pub(super) fn ct_view(&self) -> CtView {
         let is_before = is_about_destination(self.hook) && self.priority < CONNTRACK && !self.state.tracked;
         match self.state.ct {
+            _ if is_before && !self.state.notrack => CtView::None(CtState::Invalid),
             CtState::Untracked => CtView::None(CtState::Untracked),
             CtState::Invalid => CtView::None(CtState::Invalid),
-            _ if is_before => CtView::None(CtState::Invalid),
             state => CtView::Connection(state),
         }
     }

@@ -83,7 +83,7 @@ impl<'j, 'r, 'f> Machine<'j, 'r, 'f> {
             callers: Vec::new(),
             registers: Registers::new(),
             state: State::of(self.flow, hook),
-            added: Vec::new(),
+            changes: Vec::new(),
             by_rate: false,
             element: None,
         };

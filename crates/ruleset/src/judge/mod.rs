@@ -36,6 +36,7 @@ mod nat;
 mod packet;
 mod registers;
 mod route;
+mod sets;
 mod way;
 mod xt;
 

@@ -63,6 +63,8 @@ pub(super) struct State<'f> {
     pub(super) ct: CtState,
     /// Conntrack has seen it.
     pub(super) tracked: bool,
+    /// A rule said not to track it.
+    pub(super) notrack: bool,
     /// The packet's mark, if it is known.
     pub(super) mark: Option<u32>,
     /// The connection's mark, if it is known.
@@ -92,6 +94,7 @@ impl<'f> State<'f> {
             oif: Device::of(flow.oif.as_ref()),
             ct: flow.ct,
             tracked: !matches!(first, Hook::Prerouting | Hook::Output),
+            notrack: false,
             mark: Some(0),
             ct_mark: is_new.then_some(0),
             dnat: untranslated,
@@ -125,6 +128,17 @@ impl<'f> State<'f> {
     }
 }
 
+/// An element that a rule added to a set, or deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct SetChange<'r> {
+    /// The table's place, and the set's name.
+    pub(super) set: (usize, &'r str),
+    /// None: some key that is not known.
+    pub(super) key: Option<Value>,
+    /// It is there now; else it is not.
+    pub(super) is_there: bool,
+}
+
 /// One way.
 #[derive(Debug, Clone)]
 pub(super) struct Way<'r, 'f> {
@@ -135,8 +149,8 @@ pub(super) struct Way<'r, 'f> {
     pub(super) callers: Vec<Frame<'r>>,
     pub(super) registers: Registers,
     pub(super) state: State<'f>,
-    /// Elements that rules added: table, set, key.
-    pub(super) added: Vec<(usize, &'r str, Value)>,
+    /// What rules did to sets, in order.
+    pub(super) changes: Vec<SetChange<'r>>,
     /// The rule went on because of a rate.
     pub(super) by_rate: bool,
     /// The element that the rule found last.
@@ -151,7 +165,7 @@ pub(super) struct Place<'r, 'f> {
     at: usize,
     frames: Vec<(usize, usize)>,
     state: State<'f>,
-    added: Vec<(usize, &'r str, Vec<u8>)>,
+    changes: Vec<SetChange<'r>>,
 }
 
 impl<'r, 'f> Way<'r, 'f> {
@@ -168,7 +182,7 @@ impl<'r, 'f> Way<'r, 'f> {
             at: self.at,
             frames: [self.frame].iter().chain(&self.callers).map(Frame::place).collect(),
             state: self.state.clone(),
-            added: self.added.iter().map(|(t, set, key)| (*t, *set, key.bytes().to_vec())).collect(),
+            changes: self.changes.clone(),
         }
     }
 }

@@ -37,8 +37,9 @@ pub(super) enum Step {
     Change(Field, Instead),
     /// An end is translated, and this chain accepts.
     Translate(Translation),
-    /// An element is added to that set.
+    /// An element is added to that set, or deleted.
     Add(usize),
+    Delete(usize),
     /// What cannot be known: all ways are gone.
     Anything,
     End(End),
@@ -311,6 +312,7 @@ impl<'r> Compiler<'_, 'r> {
             Some(LookupTo::Verdict) => {
                 let mut arms = Vec::new();
                 for (verdict, condition) in self.by_verdict(set, &key) {
+                    let condition = unless_deleted(condition, added);
                     arms.push((self.values.ask(condition), vec![self.end(verdict)]));
                 }
                 arms.extend(added.map(|set| (added_ask(set), vec![Step::Anything])));
@@ -321,7 +323,7 @@ impl<'r> Compiler<'_, 'r> {
                 for (data, condition) in self.by_data(set, &key) {
                     let mut found = registers.clone();
                     found.set(reg, data.bytes());
-                    arms.push((condition, found));
+                    arms.push((unless_deleted(condition, added), found));
                 }
                 Compiled::Fork(arms)
             }
@@ -331,10 +333,10 @@ impl<'r> Compiler<'_, 'r> {
     /// Adding succeeds, as it does until a set is full; the statements of the element then go on or not.
     fn dynset(&mut self, expr: &'r Expr, registers: &mut Registers) -> Compiled {
         let Expr::Dynset { set, op, invert, exprs, .. } = expr else { return Compiled::Nothing };
-        if *op == DynsetOp::Delete {
-            return Compiled::Nothing;
-        }
         let number = self.names.sets.get(set.as_str()).map(|(number, _)| *number);
+        if *op == DynsetOp::Delete {
+            return Compiled::Steps(number.map(Step::Delete).into_iter().collect());
+        }
         let mut steps: Vec<Step> = number.map(Step::Add).into_iter().collect();
         for expr in exprs {
             if let Compiled::Steps(more) = self.instruction(expr, registers) {
@@ -385,8 +387,15 @@ impl Step {
     }
 }
 
-fn added_ask(set: usize) -> Vec<Ask> {
-    vec![Ask { fields: Vec::new(), beside: Vec::new(), added: Some(set), in_doubt: true }]
+/// What a dynamic set holds is certain while no rule has deleted any of it.
+pub(super) fn unless_deleted(condition: Condition, set: Option<usize>) -> Condition {
+    Condition(condition.0.into_iter().map(|clause| Clause { unless_deleted: set, ..clause }).collect())
+}
+
+/// A packet before, or this one, may have added the element.
+pub(super) fn added_ask(set: usize) -> Vec<Ask> {
+    let (fields, beside) = (Vec::new(), Vec::new());
+    vec![Ask { fields, beside, added: Some(set), unless_deleted: None, in_doubt: true }]
 }
 
 /// What becomes of the mark: bits kept and flipped; none where it is not known.

@@ -82,6 +82,8 @@ pub(super) struct Clause {
     pub(super) beside: Vec<Beside>,
     /// A rule before has added an element to that set.
     pub(super) added: Option<usize>,
+    /// In doubt if a rule before has deleted an element of that set.
+    pub(super) unless_deleted: Option<usize>,
     /// And something that no flow tells.
     pub(super) in_doubt: bool,
 }
@@ -121,6 +123,7 @@ impl Clause {
         }
         self.beside.extend(&other.beside);
         self.added = self.added.or(other.added);
+        self.unless_deleted = self.unless_deleted.or(other.unless_deleted);
         self.in_doubt |= other.in_doubt;
         Some(self)
     }
@@ -203,6 +206,7 @@ pub(super) struct Ask {
     pub(super) fields: Vec<(Field, View, usize)>,
     pub(super) beside: Vec<Beside>,
     pub(super) added: Option<usize>,
+    pub(super) unless_deleted: Option<usize>,
     pub(super) in_doubt: bool,
 }
 
@@ -230,10 +234,17 @@ impl Values {
 
     /// A condition by numbers.
     pub(super) fn ask(&mut self, condition: Condition) -> Vec<Ask> {
-        let asks = condition.0.into_iter().map(|Clause { fields, beside, added, in_doubt }| {
-            let number = |((field, view), values)| (field, view, self.number(field, values));
-            Ask { fields: fields.into_iter().map(number).collect(), beside, added, in_doubt }
-        });
+        let asks =
+            condition.0.into_iter().map(|Clause { fields, beside, added, unless_deleted, in_doubt }| {
+                let number = |((field, view), values)| (field, view, self.number(field, values));
+                Ask {
+                    fields: fields.into_iter().map(number).collect(),
+                    beside,
+                    added,
+                    unless_deleted,
+                    in_doubt,
+                }
+            });
         asks.collect()
     }
 }

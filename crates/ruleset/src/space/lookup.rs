@@ -1,7 +1,7 @@
 //! Sets and maps as conditions on their key.
 //! Not here: what a rule does with them ([`super::compile`]).
 
-use super::compile::{Compiler, Step};
+use super::compile::{Compiler, Step, added_ask};
 use super::field::Field;
 use super::formula::{Ask, Clause, Condition, View};
 use super::ranges::Ranges;
@@ -22,12 +22,8 @@ impl Compiler<'_, '_> {
                 self.values.ask(condition.merged())
             }
         };
-        asks.extend(added.map(|set| Ask {
-            fields: Vec::new(),
-            beside: Vec::new(),
-            added: Some(set),
-            in_doubt: true,
-        }));
+        asks.iter_mut().for_each(|ask| ask.unless_deleted = added);
+        asks.extend(added.into_iter().flat_map(added_ask));
         Step::Guard { asks, invert }
     }
 
@@ -46,7 +42,13 @@ impl Compiler<'_, '_> {
             self.values.number(field, values)
         });
         self.whole_sets.insert((place, field), number);
-        Ask { fields: vec![(field, View::Now, number)], beside: Vec::new(), added: None, in_doubt: false }
+        Ask {
+            fields: vec![(field, View::Now, number)],
+            beside: Vec::new(),
+            added: None,
+            unless_deleted: None,
+            in_doubt: false,
+        }
     }
 
     /// The keys of each verdict of a map.

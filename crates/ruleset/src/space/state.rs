@@ -65,8 +65,9 @@ pub(super) struct State {
     pub(super) bound: (bool, bool),
     /// A rule made this host their destination.
     pub(super) to_host: bool,
-    /// Sets to which elements were added.
+    /// Sets to which elements were added, of which elements were deleted.
     pub(super) added: BTreeSet<usize>,
+    pub(super) deleted: BTreeSet<usize>,
 }
 
 impl State {
@@ -93,6 +94,7 @@ impl State {
             bound: (false, false),
             to_host: false,
             added: BTreeSet::new(),
+            deleted: BTreeSet::new(),
         }
     }
 

@@ -310,6 +310,11 @@ impl<'a> Walk<'a> {
                         state.added.insert(*set);
                     });
                 }
+                Step::Delete(set) => {
+                    live = self.changed(live, |state| {
+                        state.deleted.insert(*set);
+                    });
+                }
                 Step::Anything => {
                     self.accept(live.clone());
                     self.fates.drop = self.all(live.clone(), self.fates.drop);
@@ -387,6 +392,8 @@ impl<'a> Walk<'a> {
             let beside = ask.beside.iter().map(|asked| state.answer(*asked));
             let mut truths: Vec<Truth> = beside.collect();
             truths.extend(ask.added.map(|set| Truth::of(state.added.contains(&set))));
+            let is_deleted = ask.unless_deleted.is_some_and(|set| state.deleted.contains(&set));
+            truths.extend(is_deleted.then_some(Truth::Unknown));
             let mut space = Space::ALL;
             for (field, view, number) in &ask.fields {
                 match self.seen(state, *field, *view, *number) {

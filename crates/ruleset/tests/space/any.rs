@@ -410,7 +410,7 @@ fn add(dice: &mut Dice, sets: &[Set], keys: &[Vec<Part>]) -> Vec<Expr> {
         return Vec::new();
     }
     let mut exprs = key_of(dice, &keys[at]);
-    let (set, op) = (sets[at].name.clone(), dice.one(&[DynsetOp::Add, DynsetOp::Update]));
+    let (set, op) = (sets[at].name.clone(), dice.one(&[DynsetOp::Add, DynsetOp::Update, DynsetOp::Delete]));
     exprs.push(Expr::Dynset {
         set,
         op,
