@@ -140,7 +140,7 @@ impl<'r> Bench<'r> {
 /// What conntrack says, or would say if no rule had told it not to track the packet; of neighbour discovery
 /// and MLD it says nothing by itself.
 fn state(flow: &Flow, traced: &Traced) -> CtState {
-    let is_by_itself = matches!(flow.l4, L4::Icmpv6 { kind: 130..=137, .. });
+    let is_by_itself = matches!(flow.l4, L4::Icmpv6 { kind: 130..=137 | 143 | 151..=153, .. });
     match traced.ct {
         Some(CtState::Untracked) if !is_by_itself => CtState::New,
         seen => seen.unwrap_or(CtState::New),

@@ -157,7 +157,9 @@ impl Edges {
             Place::Transport(0, 1) | Place::Transport(1, 1) => self.icmp.push(bytes[0]),
             Place::Transport(13, 1) => self.flags.push(bytes[0]),
             Place::Transport(4, 2) => self.lengths.push(short().saturating_add(20)),
-            Place::Transport(0, 4) => self.ports.extend([short(), u16::from_be_bytes([bytes[2], bytes[3]])]),
+            Place::Transport(0, 4) if bytes.len() == 4 => {
+                self.ports.extend([short(), u16::from_be_bytes([bytes[2], bytes[3]])])
+            }
             Place::Transport(offset, _) => self.payload.push((offset, bytes.to_vec())),
             Place::Inner(offset, _) => {
                 // Behind UDP's header, and behind TCP's.

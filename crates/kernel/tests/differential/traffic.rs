@@ -37,7 +37,7 @@ impl Traffic<'_> {
         let packet = loop {
             let flow = self.flow();
             let is_one = is_host(flow.dst);
-            let discovers = matches!(flow.l4, L4::Icmpv6 { kind: 130..=137, .. });
+            let discovers = matches!(flow.l4, L4::Icmpv6 { kind: 130..=137 | 143 | 151..=153, .. });
             if is_sendable(&flow) && (is_one || self.to_groups) && (!discovers || self.discovers) {
                 break Packet::of(flow);
             }
