@@ -156,7 +156,11 @@ impl Lowering<'_> {
             rules.push(when().goto(refuse));
             return rules;
         };
-        let mut rules = self.guard(name, permits, refuse);
+        // Who is an admin on the public network is known by address alone, as for ssh: by a third interface too.
+        let is_admin = |p: &&&Permit| p.zone == Zone::Admin && p.network == Network::Public;
+        let admins: Vec<&Permit> = permits.iter().filter(is_admin).copied().collect();
+        let mut rules = if self.is_guarded() { self.closed_rules(&admins, Side::Source) } else { Vec::new() };
+        rules.extend(self.guard(name, permits, refuse));
         let unlimited = permits.iter().find(|p| p.zone == Zone::Anyone && p.limit.is_none());
         match (unlimited, &public.limit) {
             (None, Some(limit)) => {
@@ -177,7 +181,16 @@ impl Lowering<'_> {
     fn closed_chain(&mut self, name: &str, permits: &[&Permit], refuse: &str) -> Vec<Rule> {
         let admin_by = |network| permits.iter().any(|p| p.zone == Zone::Admin && p.network == network);
         if !admin_by(Network::Private) || admin_by(Network::Public) || !self.is_guarded() {
-            return self.closed_rules(permits, Side::Source);
+            // Carriers come by the public network, as customers do: after all others, behind a guard.
+            let is_carrier = |p: &&Permit| self.is_guarded() && p.zone == Zone::Trunks;
+            let (carriers, others): (Vec<&Permit>, Vec<&Permit>) =
+                permits.iter().copied().partition(is_carrier);
+            let mut rules = self.closed_rules(&others, Side::Source);
+            if !carriers.is_empty() {
+                rules.extend(self.guard(name, &[], refuse));
+                rules.extend(self.closed_rules(&carriers, Side::Source));
+            }
+            return rules;
         }
         let mut rules = self.guard(name, permits, refuse);
         let outer: Vec<&Permit> = permits.iter().filter(|p| p.network == Network::Public).copied().collect();

@@ -144,10 +144,10 @@ impl Intent<'_> {
         let plan = self.plan;
         match &permit.zone {
             Zone::Anyone => self.outside(region),
-            Zone::Trunks => self.with_customers(permit, from_nets(region, Field::Src, &plan.trunks)),
-            Zone::Admin if permit.network == Network::Public => {
-                self.with_customers(permit, from_nets(region, Field::Src, &plan.admin))
+            Zone::Trunks => {
+                self.outside(region).iter().flat_map(|r| from_nets(r, Field::Src, &plan.trunks)).collect()
             }
+            Zone::Admin if permit.network == Network::Public => from_nets(region, Field::Src, &plan.admin),
             Zone::Admin => {
                 from_nets(region, Field::Src, &plan.admin).iter().flat_map(|r| self.inside(r)).collect()
             }
@@ -158,17 +158,6 @@ impl Intent<'_> {
                     .unwrap_or_default()
             }
         }
-    }
-
-    /// Where a port is served to customers, carriers and admins come to it as customers do; where it is not, their
-    /// addresses are enough.
-    fn with_customers(&self, permit: &Permit, regions: Vec<Region>) -> Vec<Region> {
-        let is_shared = |range: &PortRange| permit.ports.iter().any(|own| own.overlaps(*range));
-        let mut customers = self.plan.inbound.iter().filter(|other| other.zone == Zone::Anyone);
-        if customers.any(|other| other.ports.iter().any(is_shared)) {
-            return regions.iter().flat_map(|region| self.outside(region)).collect();
-        }
-        regions
     }
 
     fn reached(&self, region: &Region, permit: &Permit) -> Vec<Region> {
@@ -207,7 +196,8 @@ impl Intent<'_> {
         }
         let inner: Vec<IpNet> = plan.private.iter().copied().chain(link_local()).collect();
         let strangers = |family| values(family, &inner).complement(u128::MAX);
-        FAMILIES.map(|family| region.clone().family(family).with(Field::Src, strangers(family))).into()
+        let of = |family| region.clone().family(family).with(Field::Src, strangers(family));
+        families(&region).map(of).collect()
     }
 
     /// On the private network: by one of its interfaces, or from one of its addresses.
@@ -318,9 +308,15 @@ pub(crate) fn values(family: Family, nets: &[IpNet]) -> Ranges {
     Ranges::of(here.map(|net| (number(net.network()), number(net.broadcast()))).collect())
 }
 
+/// The families that a region has: addresses of one are numbers of the other too.
+fn families(region: &Region) -> impl Iterator<Item = Family> + use<> {
+    let own = region.family;
+    FAMILIES.into_iter().filter(move |family| own.is_none_or(|own| own == *family))
+}
+
 fn from_nets(region: &Region, field: Field, nets: &[IpNet]) -> Vec<Region> {
     let of = |family| region.clone().family(family).with(field, values(family, nets));
-    FAMILIES.map(of).into()
+    families(region).map(of).collect()
 }
 
 fn from_nodes(region: &Region, field: Field, nodes: &[IpAddr]) -> Vec<Region> {
@@ -329,10 +325,10 @@ fn from_nodes(region: &Region, field: Field, nodes: &[IpAddr]) -> Vec<Region> {
         let values = Ranges::of(here.map(|node| (number(*node), number(*node))).collect());
         region.clone().family(family).with(field, values)
     };
-    FAMILIES.map(of).into()
+    families(region).map(of).collect()
 }
 
 /// Addresses that are good on one link alone (RFC 3927, RFC 4291).
-fn link_local() -> Vec<IpNet> {
+pub(super) fn link_local() -> Vec<IpNet> {
     ["169.254.0.0/16", "fe80::/10"].iter().filter_map(|net| net.parse().ok()).collect()
 }
