@@ -250,6 +250,10 @@ pub(crate) struct VerifyArgs {
     /// Hold what the kernel holds against the plan, other people's tables included
     #[arg(long)]
     pub(crate) live: bool,
+    /// Check the assertions of FILE too, at every node that they are about: this one by what is verified,
+    /// others by their plans; may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub(crate) assert: Vec<PathBuf>,
 }
 
 /// `rolewall lint`

@@ -10,6 +10,7 @@ use rolewall_evidence::{Found, HostFacts, Listening, NamedFile, programs};
 use rolewall_kernel::links;
 use rolewall_policy::plan::{self, HostNames, IdentityError, Me, identify};
 use rolewall_policy::settings::InventorySource;
+use rolewall_policy::verify::fleet::Basis;
 use rolewall_policy::{
     Catalogue, Inventory, Node, NodeName, Observed, Plan, Problems, Settings, inventory, observe, settings,
 };
@@ -140,6 +141,12 @@ impl Inputs {
     pub(crate) fn plan_of(&self, me: &Me) -> Plan {
         let Inputs { catalogue, inventory, settings, .. } = self;
         plan::derive(plan::Inputs { catalogue, inventory, settings, me })
+    }
+
+    /// What every node's plan follows from.
+    pub(crate) fn basis(&self) -> Basis<'_> {
+        let Inputs { catalogue, inventory, settings, observed, .. } = self;
+        Basis { catalogue, inventory, settings, told: observed }
     }
 
     pub(crate) fn plan(&self) -> Result<Plan, Failure> {

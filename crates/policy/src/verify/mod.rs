@@ -1,6 +1,9 @@
 //! Whether a ruleset accepts exactly the flows of a plan: a proof, or a flow that shows otherwise.
 //! Not here: where the ruleset is from, and who judges single flows.
 
+pub mod assert;
+pub mod ends;
+pub mod fleet;
 pub mod intent;
 
 use crate::Plan;

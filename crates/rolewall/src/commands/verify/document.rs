@@ -2,10 +2,13 @@
 //! Not here: finding them.
 
 use crate::commands::explain::{StepDocument, step_document};
-use rolewall_policy::verify::{Fault, Violation};
-use rolewall_ruleset::Flow;
+use rolewall_policy::verify::Fault;
+use rolewall_policy::verify::Violation;
+use rolewall_policy::verify::assert::{Assertion, Claim};
+use rolewall_policy::verify::fleet::Member;
 use rolewall_ruleset::flow::{CtState, Direction, L4};
-use rolewall_ruleset::judge::Judgement;
+use rolewall_ruleset::judge::{Environment, Judge};
+use rolewall_ruleset::{Flow, Ruleset};
 use serde::Serialize;
 use std::net::{IpAddr, SocketAddr};
 
@@ -16,11 +19,23 @@ pub(super) struct Document {
     violations: Vec<ViolationDocument>,
     /// Every flow was gone through, not some.
     flows_checked_as: &'static str,
+    /// How many assertions were checked, and those of them that are about no flow of this cluster.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    assertions: Option<usize>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    empty: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
 struct ViolationDocument {
     assertion: String,
+    /// What is wrong about it.
+    fault: &'static str,
+    /// At which node of the inventory, and where it and the assertion stand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    node: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    places: Vec<String>,
     witness: Witness,
     path: Vec<StepDocument>,
 }
@@ -39,21 +54,97 @@ struct Witness {
 }
 
 impl Document {
-    pub(super) fn new<'r>(violations: impl Iterator<Item = (&'r Violation, Judgement<'r>)>) -> Document {
-        let violations: Vec<ViolationDocument> =
-            violations.map(|(v, judged)| violation(v, &judged)).collect();
-        Document { holds: violations.is_empty(), violations, flows_checked_as: "proof" }
+    pub(super) fn new() -> Document {
+        let (violations, flows_checked_as) = (Vec::new(), "proof");
+        Document { holds: true, violations, flows_checked_as, assertions: None, empty: Vec::new() }
     }
 
     pub(super) fn holds(&self) -> bool {
         self.holds
     }
 
+    /// A difference from the plan.
+    pub(super) fn violation(&mut self, violation: &Violation, ruleset: &Ruleset, environment: &Environment) {
+        let assertion = match violation.fault {
+            Fault::Open => "what the plan does not permit is refused: a flow passes that should not",
+            Fault::Closed => "what the plan permits passes: a flow is refused that should pass",
+            Fault::MayOpen => "what the plan does not permit is refused: a flow may pass that should not",
+            Fault::MayClose => "what the plan permits passes: a flow may be refused that should pass",
+        };
+        let of_whom = (None, Vec::new());
+        let flow = &violation.witness;
+        self.add(assertion.to_owned(), violation.fault, of_whom, flow, (ruleset, environment));
+    }
+
+    /// What became of the operator's assertions.
+    pub(super) fn checked(&mut self, assertions: &[Assertion], empty: &[usize]) {
+        self.assertions = Some(assertions.len());
+        self.empty = empty.iter().map(|at| in_words(&assertions[*at])).collect();
+    }
+
+    /// An assertion that does not hold.
+    pub(super) fn broken(&mut self, assertion: &Assertion, found: Found<'_>) {
+        let Found { fault, node, witness, held } = found;
+        let says = match (assertion.claim, fault) {
+            (_, Fault::Open) => "a denied flow passes",
+            (_, Fault::MayOpen) => "a denied flow may pass",
+            (_, Fault::Closed) => "an allowed flow is refused",
+            (_, Fault::MayClose) => "an allowed flow may be refused",
+        };
+        let places = node.place.iter().chain([&assertion.place]).map(ToString::to_string).collect();
+        let words = format!("{}: {says}", in_words(assertion));
+        self.add(words, fault, (Some(node.name.to_string()), places), witness, held);
+    }
+
+    fn add(
+        &mut self,
+        assertion: String,
+        fault: Fault,
+        (node, places): (Option<String>, Vec<String>),
+        flow: &Flow,
+        (ruleset, environment): (&Ruleset, &Environment),
+    ) {
+        let judge = Judge::new(ruleset).with(environment.clone());
+        let path = judge.flow(flow).path.iter().map(step_document).collect();
+        let fault = match fault {
+            Fault::Open => "open",
+            Fault::Closed => "closed",
+            Fault::MayOpen => "may open",
+            Fault::MayClose => "may close",
+        };
+        self.holds = false;
+        let witness = witness(flow);
+        self.violations.push(ViolationDocument { assertion, fault, node, places, witness, path });
+    }
+
     pub(super) fn text(&self) -> String {
+        let mut text: String = self.violations.iter().map(ViolationDocument::text).collect();
         if self.holds {
-            return "holds: exactly the plan's flows pass (proof over all flows)\n".to_owned();
+            text += "holds: exactly the plan's flows pass (proof over all flows)\n";
+            if let Some(count) = self.assertions {
+                text += &format!("holds: {count} assertions of the operator\n");
+            }
         }
-        self.violations.iter().map(ViolationDocument::text).collect()
+        for assertion in &self.empty {
+            text += &format!("note: about no flow of this cluster: {assertion}\n");
+        }
+        text
+    }
+}
+
+/// Where an assertion does not hold.
+pub(super) struct Found<'f> {
+    pub(super) fault: Fault,
+    pub(super) node: &'f Member,
+    pub(super) witness: &'f Flow,
+    pub(super) held: (&'f Ruleset, &'f Environment),
+}
+
+fn in_words(assertion: &Assertion) -> String {
+    match (&assertion.name, assertion.claim) {
+        (None, _) => assertion.to_string(),
+        (Some(name), Claim::Deny) => format!("deny \"{name}\""),
+        (Some(name), Claim::Allow) => format!("allow \"{name}\""),
     }
 }
 
@@ -64,24 +155,13 @@ impl ViolationDocument {
             name.as_ref().map_or(String::new(), |n| format!(" {word} {n}"))
         };
         let (iif, oif) = (by("--iif", iif), by("--oif", oif));
-        let mut text =
-            format!("{}\n  witness: {direction} {proto} {src} {dst}{iif}{oif} --ct {ct}\n", self.assertion);
+        let mut text = format!("{}\n", self.assertion);
+        if let Some(node) = &self.node {
+            text += &format!("  at node {node} ({})\n", self.places.join(", "));
+        }
+        text += &format!("  witness: {direction} {proto} {src} {dst}{iif}{oif} --ct {ct}\n");
         self.path.iter().for_each(|step| text += &format!("{}\n", step.text()));
         text
-    }
-}
-
-fn violation(violation: &Violation, judged: &Judgement<'_>) -> ViolationDocument {
-    let assertion = match violation.fault {
-        Fault::Open => "what the plan does not permit is refused: a flow passes that should not",
-        Fault::Closed => "what the plan permits passes: a flow is refused that should pass",
-        Fault::MayOpen => "what the plan does not permit is refused: a flow may pass that should not",
-        Fault::MayClose => "what the plan permits passes: a flow may be refused that should pass",
-    };
-    ViolationDocument {
-        assertion: assertion.to_owned(),
-        witness: witness(&violation.witness),
-        path: judged.path.iter().map(step_document).collect(),
     }
 }
 
