@@ -145,7 +145,7 @@ impl Arena {
     }
 
     /// The one node with these children; none where they are all the same.
-    fn node(&mut self, field: usize, children: &[Space]) -> Space {
+    pub(super) fn node(&mut self, field: usize, children: &[Space]) -> Space {
         if let Some(first) = children.first().filter(|first| children.iter().all(|child| child == *first)) {
             return *first;
         }

@@ -21,6 +21,7 @@ mod hooks;
 mod load;
 mod lookup;
 mod program;
+mod project;
 mod ranges;
 mod region;
 mod registers;
