@@ -254,6 +254,30 @@ pub(crate) struct VerifyArgs {
     /// others by their plans; may be given several times
     #[arg(long, value_name = "FILE")]
     pub(crate) assert: Vec<PathBuf>,
+    /// Prove every node's planned ruleset too, and hold both ends of each flow between nodes against each other
+    #[arg(long)]
+    pub(crate) cluster: bool,
+    /// Print who reaches which service of the cluster instead, by the planned rulesets of all nodes
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        value_enum,
+        num_args = 0..=1,
+        default_missing_value = "text",
+        conflicts_with_all = ["cluster", "assert", "live", "candidate"]
+    )]
+    pub(crate) matrix: Option<MatrixFormat>,
+}
+
+/// How the matrix is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MatrixFormat {
+    /// For people
+    Text,
+    /// For programs: every cell with its ports
+    Json,
+    /// For tables
+    Csv,
 }
 
 /// `rolewall lint`

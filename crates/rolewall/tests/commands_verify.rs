@@ -223,3 +223,74 @@ fn all_that_is_wrong_with_a_file_is_told_at_its_place() {
     let (code, _, beside) = cluster().verify(&["--assert", "/no/such/file"]);
     assert!(code == 2 && beside.contains("cannot read the file: No such file or directory"), "{beside}");
 }
+
+/// A cell of the matrix: how much passes, and on which ports.
+fn cell(document: &Value, source: (&str, &str), service: &str) -> (String, Vec<String>) {
+    let place = |list: &str, is: &dyn Fn(&Value) -> bool| {
+        document[list].as_array().unwrap().iter().position(is).unwrap()
+    };
+    let row = place("sources", &|s| s["name"] == source.0 && s["network"] == source.1);
+    let column = place("services", &|s| s["service"] == service);
+    let cell = &document["cells"][row][column];
+    let open = cell["open"].as_array().unwrap().iter().map(|port| port.as_str().unwrap().to_owned());
+    (cell["passes"].as_str().unwrap().to_owned(), open.collect())
+}
+
+#[test]
+fn the_matrix_says_who_reaches_what_by_the_rules_of_all_nodes() {
+    let (code, said, _) = cluster().verify(&["--matrix", "json"]);
+    assert_eq!(code, 0);
+    let document: Value = serde_json::from_str(&said).unwrap();
+    for (source, service, passes, open) in [
+        (("web", "private"), "mysql", "all", &["tcp/3306-3307"][..]),
+        (("public", "public"), "mysql", "none", &[]),
+        // Denied networks are among the strangers.
+        (("public", "public"), "web", "some", &["tcp/80", "tcp/443"]),
+        (("trunks", "public"), "sip", "all", &["tcp/5060", "udp/5060"]),
+        (("private", "private"), "ssh", "none", &[]),
+        (("admin", "public"), "ssh", "all", &["tcp/22"]),
+        (("sip", "private"), "sip", "nobody", &[]),
+    ] {
+        let open: Vec<String> = open.iter().map(|port| (*port).to_owned()).collect();
+        assert_eq!(cell(&document, source, service), (passes.to_owned(), open), "{source:?} {service}");
+    }
+    assert!(!said.contains("jabber"), "no node has this role");
+    let (_, csv, _) = cluster().verify(&["--matrix", "csv"]);
+    assert!(csv.contains("\nweb,private,sql,mysql,all,tcp/3306-3307,tcp/3306-3307,\n"), "{csv}");
+    let (_, text, _) = cluster().verify(&["--matrix"]);
+    assert!(text.lines().any(|line| line.starts_with("sql mysql ")), "{text}");
+}
+
+#[test]
+fn what_one_node_opens_another_admits() {
+    let (code, said, _) = cluster().verify(&["--cluster"]);
+    assert_eq!(code, 0, "{said}");
+    assert!(
+        said.ends_with("holds: 4 nodes (4 rulesets), and both ends of each flow between them\n"),
+        "{said}"
+    );
+}
+
+#[test]
+fn ends_that_do_not_agree_are_named_with_their_lines() {
+    // Its own file says another port than the inventory, which the other nodes go by.
+    let world = World::of(CLUSTER, "[node]\nname = \"db2\"\n[mode]\nout = \"enforce\"\n");
+    fs::write(world.0.path().join("etc/my.cnf"), "[mysqld]\nport = 3399\nbind-address = *\n").unwrap();
+    let (code, said, _) = world.verify(&["--cluster"]);
+    assert_eq!(code, 1);
+    for words in [
+        "db2 does not admit what web1 opens to it: tcp/3306\n",
+        "web1 does not open what db2 admits from it: tcp/3399\n",
+        "  at node db2 (/etc/rolewall/cluster.toml:7, /etc/rolewall/cluster.toml:17)\n",
+        "witness: in tcp 10.20.0.11:40000 10.20.0.22:3306 --ct new\n",
+        "witness: out tcp 10.20.0.11:40000 10.20.0.22:3399 --ct new\n",
+    ] {
+        assert!(said.contains(words), "{words} is not in:\n{said}");
+    }
+    assert!(!said.contains("db1 does not admit"), "db1 is on the port that the inventory says:\n{said}");
+    // A node among the denied networks is shut out by all.
+    let world = World::of(CLUSTER, "[node]\nname = \"web1\"\n[deny]\nnetworks = [\"10.20.0.31\"]\n");
+    let (_, said, _) = world.verify(&["--cluster"]);
+    assert!(said.contains("db1 does not admit what sip1 opens to it: tcp/3307\n"), "{said}");
+    assert!(!said.contains("what web1 opens"), "{said}");
+}

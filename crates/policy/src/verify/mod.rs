@@ -2,9 +2,11 @@
 //! Not here: where the ruleset is from, and who judges single flows.
 
 pub mod assert;
+pub mod both;
 pub mod ends;
 pub mod fleet;
 pub mod intent;
+pub mod matrix;
 
 use crate::Plan;
 use rolewall_ruleset::flow::Direction;

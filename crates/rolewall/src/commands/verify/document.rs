@@ -5,6 +5,7 @@ use crate::commands::explain::{StepDocument, step_document};
 use rolewall_policy::verify::Fault;
 use rolewall_policy::verify::Violation;
 use rolewall_policy::verify::assert::{Assertion, Claim};
+use rolewall_policy::verify::both::{Closed, Mismatch};
 use rolewall_policy::verify::fleet::Member;
 use rolewall_ruleset::flow::{CtState, Direction, L4};
 use rolewall_ruleset::judge::{Environment, Judge};
@@ -24,6 +25,16 @@ pub(super) struct Document {
     assertions: Option<usize>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     empty: Vec<String>,
+    /// How many nodes of the cluster were looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cluster: Option<ClusterDocument>,
+}
+
+#[derive(Debug, Serialize)]
+struct ClusterDocument {
+    nodes: usize,
+    /// Nodes of one class differ only in their own addresses.
+    classes: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -56,24 +67,59 @@ struct Witness {
 impl Document {
     pub(super) fn new() -> Document {
         let (violations, flows_checked_as) = (Vec::new(), "proof");
-        Document { holds: true, violations, flows_checked_as, assertions: None, empty: Vec::new() }
+        Document {
+            holds: true,
+            violations,
+            flows_checked_as,
+            assertions: None,
+            empty: Vec::new(),
+            cluster: None,
+        }
     }
 
     pub(super) fn holds(&self) -> bool {
         self.holds
     }
 
-    /// A difference from the plan.
-    pub(super) fn violation(&mut self, violation: &Violation, ruleset: &Ruleset, environment: &Environment) {
+    /// A difference from a node's plan; this one's, where none is named.
+    pub(super) fn violation(
+        &mut self,
+        violation: &Violation,
+        node: Option<&Member>,
+        held: (&Ruleset, &Environment),
+    ) {
         let assertion = match violation.fault {
             Fault::Open => "what the plan does not permit is refused: a flow passes that should not",
             Fault::Closed => "what the plan permits passes: a flow is refused that should pass",
             Fault::MayOpen => "what the plan does not permit is refused: a flow may pass that should not",
             Fault::MayClose => "what the plan permits passes: a flow may be refused that should pass",
         };
-        let of_whom = (None, Vec::new());
-        let flow = &violation.witness;
-        self.add(assertion.to_owned(), violation.fault, of_whom, flow, (ruleset, environment));
+        let name = node.map(|node| node.name.to_string());
+        let places = node.and_then(|node| node.place.as_ref()).map(ToString::to_string);
+        let of_whom = (name, places.into_iter().collect());
+        self.add(assertion.to_owned(), violation.fault, of_whom, &violation.witness, held);
+    }
+
+    /// Every node was looked at, by classes.
+    pub(super) fn cluster(&mut self, nodes: usize, classes: usize) {
+        self.cluster = Some(ClusterDocument { nodes, classes });
+    }
+
+    /// Two nodes that do not agree.
+    pub(super) fn mismatch(&mut self, mismatch: &Mismatch, flow: &Flow, held: (&Ruleset, &Environment)) {
+        let Mismatch { closed, from: (_, from), to: (_, to), family: _, ports } = mismatch;
+        let ports: Vec<String> = ports.iter().map(ToString::to_string).collect();
+        let ports = ports.join(" ");
+        let (words, closed) = match closed {
+            Closed::Admission => {
+                (format!("{} does not admit what {} opens to it: {ports}", to.name, from.name), to)
+            }
+            Closed::Opening => {
+                (format!("{} does not open what {} admits from it: {ports}", from.name, to.name), from)
+            }
+        };
+        let places = [from, to].into_iter().filter_map(|node| node.place.as_ref()).map(ToString::to_string);
+        self.add(words, Fault::Closed, (Some(closed.name.to_string()), places.collect()), flow, held);
     }
 
     /// What became of the operator's assertions.
@@ -121,6 +167,11 @@ impl Document {
         let mut text: String = self.violations.iter().map(ViolationDocument::text).collect();
         if self.holds {
             text += "holds: exactly the plan's flows pass (proof over all flows)\n";
+            if let Some(ClusterDocument { nodes, classes }) = &self.cluster {
+                text += &format!(
+                    "holds: {nodes} nodes ({classes} rulesets), and both ends of each flow between them\n"
+                );
+            }
             if let Some(count) = self.assertions {
                 text += &format!("holds: {count} assertions of the operator\n");
             }

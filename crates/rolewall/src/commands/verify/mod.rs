@@ -1,7 +1,9 @@
 //! `rolewall verify`: proves that a ruleset accepts exactly the plan's flows, or shows a flow that it does not.
 //! Not here: the proof itself (`policy::verify`).
 
+mod cluster;
 mod document;
+mod matrix;
 
 use super::plan::next_revision;
 use crate::candidate::in_force;
@@ -22,15 +24,21 @@ use std::fs;
 pub(crate) fn verify(host: &Host, arguments: &VerifyArgs, json: bool) -> Result<u8, Failure> {
     let inputs = Inputs::read(host, Look::AsNeeded)?;
     let plan = inputs.plan()?;
+    if let Some(format) = arguments.matrix {
+        return matrix::print(&inputs, &plan, format, json);
+    }
     let assertions = assertions(arguments, &inputs)?;
     let subject = subject(host, arguments, &plan)?;
     let Held { ruleset, environment } = &subject;
     let mut document = Document::new();
     for violation in verify::verify(&plan, ruleset, environment).map_err(too_large)? {
-        document.violation(&violation, ruleset, environment);
+        document.violation(&violation, None, (ruleset, environment));
     }
     let this = This { plan: &plan, ruleset, environment };
     let fleet = Fleet { basis: inputs.basis(), this, in_force: &in_force };
+    if arguments.cluster {
+        cluster::check(&fleet, &mut document)?;
+    }
     if !arguments.assert.is_empty() {
         let told = |broken: Broken, ruleset: &Ruleset, environment: &Environment| {
             let Broken { assertion, fault, node, witness } = &broken;
