@@ -28,6 +28,8 @@ pub(crate) enum Command {
     Detect(DetectOptions),
     /// What becomes of one flow on a loaded host, beside nft list ruleset
     Explain(ExplainOptions),
+    /// A proof over all flows: of one node, of the whole cluster, and the matrix
+    Verify(VerifyOptions),
     /// Packets that are lost or wrongly admitted while the policy is loaded again and again
     Replace(ReplaceOptions),
     /// CPU that a packet costs the node, by ruleset
@@ -106,6 +108,23 @@ pub(crate) struct DetectOptions {
     pub(crate) sockets: Vec<u16>,
     /// Runs of each side, in turn
     #[arg(long, default_value_t = 21)]
+    pub(crate) runs: usize,
+}
+
+/// `verify`
+#[derive(Debug, Args)]
+pub(crate) struct VerifyOptions {
+    /// Nodes in the cluster of which one is verified
+    #[arg(long, value_delimiter = ',', default_values_t = [10, 1000, 10_000])]
+    pub(crate) nodes: Vec<usize>,
+    /// Elements of its sets, denied networks included
+    #[arg(long, default_value_t = 100_000)]
+    pub(crate) elements: usize,
+    /// Nodes in the cluster of which all are verified
+    #[arg(long, value_delimiter = ',', default_values_t = [10, 100, 1000, 10_000])]
+    pub(crate) cluster: Vec<usize>,
+    /// Runs of each
+    #[arg(long, default_value_t = 11)]
     pub(crate) runs: usize,
 }
 

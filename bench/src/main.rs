@@ -22,6 +22,7 @@ mod report;
 mod side;
 mod stats;
 mod swap;
+mod verify;
 mod world;
 
 use clap::Parser;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         Command::Join(options) => join::run(&cli, options),
         Command::Detect(options) => detect::run(&cli, options),
         Command::Explain(options) => explain::run(&cli, options),
+        Command::Verify(options) => verify::run(&cli, options),
         Command::Replace(options) => replace::run(&cli, options),
         Command::Path(options) => path::run(&cli, options),
         Command::Files(options) => side::write_all(options),
