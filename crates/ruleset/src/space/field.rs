@@ -147,6 +147,19 @@ impl Shape {
         }
     }
 
+    /// The same where these are asked for: a name with bytes after its end is no interface's.
+    pub(super) fn possible(self, field: Field, asked: &[Ranges]) -> Ranges {
+        let domain = self.domain(field);
+        if !matches!(field, Field::Iif | Field::Oif) {
+            return domain;
+        }
+        let is_a_name =
+            |value: u128| value == NO_NAME || interface(value).as_deref().map(name) == Some(value);
+        let single = asked.iter().flat_map(Ranges::ranges).filter(|(first, last)| first == last);
+        let nobodys = single.filter(|(value, _)| !is_a_name(*value)).copied().collect();
+        domain.and(&Ranges::of(nobodys).complement(u128::MAX))
+    }
+
     /// The largest number that the field's bytes can hold.
     pub(super) fn largest(self, field: Field) -> u128 {
         ones(u32::from(self.bytes(field)) * 8)
@@ -286,4 +299,19 @@ pub(super) fn interface(number: u128) -> Option<String> {
     let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
     let is_a_name = |text: &&str| !text.is_empty() && !text.contains('/');
     std::str::from_utf8(&bytes[..end]).ok().filter(is_a_name).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_after_the_end_of_a_name_are_nobodys() {
+        let shape = Shape { direction: Direction::In, family: Family::Ip, kind: Kind::Tcp };
+        let (good, bad) = (name("ppp0"), name("ppp0") | 0x80);
+        let asked = [Ranges::one(good), Ranges::one(bad), Ranges::span(name("ppp"), name("ppp") | 0xff)];
+        let possible = shape.possible(Field::Iif, &asked);
+        assert!(possible.contains(good) && possible.contains(NO_NAME) && !possible.contains(bad));
+        assert!(shape.possible(Field::Dport, &asked).contains(0));
+    }
 }

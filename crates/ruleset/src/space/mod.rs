@@ -167,7 +167,8 @@ impl Ready {
         let mut alphabets = HashMap::new();
         for shape in self.shapes.iter().map(|(shape, ..)| shape) {
             for field in shape.fields() {
-                let new = || Rc::new(Alphabet::new(&shape.domain(field), self.values.of(field)));
+                let asked = self.values.of(field);
+                let new = || Rc::new(Alphabet::new(&shape.possible(field, asked), asked));
                 alphabets.entry(field).or_insert_with(new);
             }
         }
