@@ -12,6 +12,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod fleet;
 mod flows;
 mod mutate;
 mod random;
@@ -45,7 +46,11 @@ fn passes(judge: &Judge<'_>, flow: &Flow) -> Passes {
 
 /// A plan's generation with packets led to it.
 fn lowered(plan: &Plan) -> Ruleset {
-    let Generation { mut parts, entries } = lower::lower(plan, "v");
+    in_force(lower::lower(plan, "v"))
+}
+
+fn in_force(generation: Generation) -> Ruleset {
+    let Generation { mut parts, entries } = generation;
     for (hook, entry) in entries {
         let name = match hook {
             Hook::Input => "input",

@@ -2,7 +2,7 @@
 //! Not here: what is asked of them.
 
 use rolewall_policy::plan::{self, Me};
-use rolewall_policy::{Catalogue, Observed, Plan, Source, inventory, settings};
+use rolewall_policy::{Catalogue, Inventory, Node, Observed, Plan, Settings, Source, inventory, settings};
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
@@ -44,6 +44,8 @@ impl Random {
 
 /// A node's plan, and the files that it follows from.
 pub(crate) struct World {
+    pub(crate) inventory: Inventory,
+    pub(crate) settings: Settings,
     pub(crate) plan: Plan,
     pub(crate) text: String,
 }
@@ -77,11 +79,19 @@ impl World {
         let settings = Source::new("rolewall.toml", settings);
         let settings = settings::parse(Some(&settings), None, &CATALOGUE).ok()?;
         let node = settings.node.as_ref().and_then(|name| inventory.nodes.iter().find(|n| n.name == *name));
-        let me = Me::from_node(node.or(inventory.nodes.first())?, &Observed::default());
-        let inputs =
-            plan::Inputs { catalogue: &CATALOGUE, inventory: &inventory, settings: &settings, me: &me };
-        Some(World { plan: plan::derive(inputs), text })
+        let plan = planned(&inventory, &settings, node.or(inventory.nodes.first())?);
+        Some(World { inventory, settings, plan, text })
     }
+
+    /// The plan of any node.
+    pub(crate) fn plan_of(&self, node: &Node) -> Plan {
+        planned(&self.inventory, &self.settings, node)
+    }
+}
+
+fn planned(inventory: &Inventory, settings: &Settings, node: &Node) -> Plan {
+    let me = Me::from_node(node, &Observed::default());
+    plan::derive(plan::Inputs { catalogue: &CATALOGUE, inventory, settings, me: &me })
 }
 
 fn cluster(random: &mut Random) -> String {
