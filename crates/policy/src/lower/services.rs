@@ -11,6 +11,7 @@ use crate::{Mode, Network, PortRange, Proto};
 use rolewall_ruleset::set::MapData;
 use rolewall_ruleset::{DataType, Element, Rule, Set, Value, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 /// A range of more ports than this is matched by a rule after the map; up to it, each port is in the map.
 const PORTS_IN_MAP_MAX: u16 = 16;
@@ -193,9 +194,20 @@ impl Lowering<'_> {
             return rules;
         }
         let mut rules = self.guard(name, permits, refuse);
-        let outer: Vec<&Permit> = permits.iter().filter(|p| p.network == Network::Public).copied().collect();
+        let is_outer = |p: &&&Permit| p.network == Network::Public || self.has_strays(p);
+        let outer: Vec<&Permit> = permits.iter().filter(is_outer).copied().collect();
         rules.extend(self.closed_rules(&outer, Side::Source));
         rules
+    }
+
+    /// Whether some nodes of a permit have addresses outside the private network's prefixes, where these alone tell
+    /// the networks apart: the inventory says that they are nodes.
+    fn has_strays(&self, permit: &Permit) -> bool {
+        let plan = self.plan;
+        let Zone::Nodes(label) = &permit.zone else { return false };
+        let is_stray = |address: &IpAddr| !plan.private.iter().any(|net| net.contains(address));
+        let by_address = plan.private_interfaces.is_empty() && plan.public_interfaces.is_empty();
+        by_address && plan.nodes.get(label).is_some_and(|nodes| nodes.iter().any(is_stray))
     }
 
     /// Sends whoever is on the private network to a chain where only its own clients are admitted, and
