@@ -192,6 +192,8 @@ impl Site<'_> {
         let (rule, at) = self.expr(|expr| matches!(expr, Expr::Bitwise { .. }))?;
         let Expr::Bitwise { mask, .. } = &mut rule.exprs[at] else { return None };
         flip(mask, bit);
+        let words = format!(" -> {mask:?}");
+        self.says += &words;
         Some(())
     }
 
