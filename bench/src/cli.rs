@@ -117,7 +117,7 @@ pub(crate) struct VerifyOptions {
     /// Nodes in the cluster of which one is verified
     #[arg(long, value_delimiter = ',', default_values_t = [10, 1000, 10_000])]
     pub(crate) nodes: Vec<usize>,
-    /// Elements of its sets, denied networks included
+    /// Elements of its sets at the least, denied networks included
     #[arg(long, default_value_t = 100_000)]
     pub(crate) elements: usize,
     /// Nodes in the cluster of which all are verified

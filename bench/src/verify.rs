@@ -2,7 +2,7 @@
 //! Not here: whether what is found is right; tests hold that.
 //!
 //! The cluster is of the shipped roles, all eleven, one or two a node. Beside the nodes' addresses the sets hold
-//! denied networks, as many as it takes to have so many elements: what a feed of bans has.
+//! denied networks, as many as it takes to have at least so many elements: what a feed of bans has.
 
 use crate::Outcome;
 use crate::child::{self, Cost};
@@ -120,7 +120,7 @@ fn rulesets(nodes: usize) -> usize {
     kinds.len() + 1
 }
 
-/// Elements that addresses of nodes make: one a family in the set of each role; every node is the union of these.
+/// Elements that addresses of nodes make at the least: one a family in the set of each role.
 fn node_elements(nodes: usize) -> usize {
     (0..nodes).map(|i| 2 * roles(i).len()).sum()
 }
