@@ -17,6 +17,7 @@ use document::{Document, Found};
 use rolewall_policy::verify::assert::{self, Assertion, Broken};
 use rolewall_policy::verify::fleet::{Fleet, This};
 use rolewall_policy::{Plan, Problem, Problems, Source, lower, verify};
+use rolewall_ruleset::Ruleset;
 use rolewall_ruleset::judge::Environment;
 use std::fs;
 
