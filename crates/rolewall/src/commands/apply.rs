@@ -159,6 +159,8 @@ impl Applying<'_> {
         match step {
             Step::Nothing { revision, wanted } => {
                 keep_on_disk(&self.stand.store, revision, &wanted)?;
+                // One that was cut short left it in force, and a boot would not.
+                self.stand.notes.disabled = false;
                 if self.stand.notes != self.stand.before {
                     self.stand.store.write_notes(&self.stand.notes)?;
                 }
@@ -195,6 +197,7 @@ impl Applying<'_> {
         // The inventory says it all now.
         joined::forget_all_but(store, None);
         notes.nodes = self.nodes;
+        notes.disabled = false;
         store.write_notes(notes)?;
         let added = deltas.iter().map(|d| d.add.len()).sum();
         let deleted = deltas.iter().map(|d| d.delete.len()).sum();
@@ -274,7 +277,10 @@ impl Applying<'_> {
         }
         match firewall.verify(revision, generation) {
             Ok(seen) => {
-                firewall.tidy(&change)?;
+                // What is confirmed at once is tidied up then, with what this leaves: by what was just seen.
+                if !self.arguments.final_ {
+                    firewall.tidy(&change)?;
+                }
                 Ok(seen)
             }
             Err(failure) => {
