@@ -56,11 +56,12 @@ pub(crate) fn status(host: &Host) -> Result<Status, Failure> {
         notes: remarks(phase),
     };
     status.notes.extend(notes.stand_in.map(|words| format!("when it was last applied, {words}")));
+    status.drift.extend(half_disabled(phase).filter(|_| notes.disabled));
     if let Some(revision) = phase.confirmed() {
         status.amended = joined::events(&store, revision)?.len();
-        status.drift = drift(&store, &mut firewall, seen.as_ref(), revision)?;
+        status.drift.extend(drift(&store, &mut firewall, seen.as_ref(), revision)?);
     } else if let (Phase::Test { .. }, Some(seen)) = (phase, &seen) {
-        status.drift = frame_drift(&store, seen, &Leads::new());
+        status.drift.extend(frame_drift(&store, seen, &Leads::new()));
     } else if matches!(phase, Phase::Off) && !notes.disabled && has_confirmed(&store) {
         status
             .drift
@@ -100,6 +101,14 @@ fn remarks(phase: Phase) -> Vec<String> {
         }
         _ => Vec::new(),
     }
+}
+
+/// A `disable` or an `enable` that was cut short: the notes say one thing, and the kernel another.
+fn half_disabled(phase: Phase) -> Option<String> {
+    let revision = phase.confirmed()?;
+    Some(format!(
+        "revision {revision} is in force, and a boot would load none: rolewall enable keeps it, rolewall disable takes it away"
+    ))
 }
 
 fn has_confirmed(store: &Store) -> bool {
