@@ -7,8 +7,8 @@
 //! before it has taken the journal away.
 
 use crate::failure::{Failure, Kind, file_failure};
-use crate::state::Store;
 use crate::state::artefact::{Artefact, Stage, checksum};
+use crate::state::{Store, sync_directory};
 use rolewall_control::Revision;
 use rolewall_ruleset::{Element, Set};
 use serde::{Deserialize, Serialize};
@@ -67,13 +67,15 @@ pub(crate) fn append(store: &Store, revision: Revision, event: &Event) -> Result
 fn append_line(path: &Path, line: &str) -> io::Result<()> {
     let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?;
     let mut last = [b'\n'];
-    if file.metadata()?.len() > 0 {
+    let is_new = file.metadata()?.len() == 0;
+    if !is_new {
         file.seek(SeekFrom::End(-1))?;
         file.read_exact(&mut last)?;
     }
     let separator = if last == *b"\n" { "" } else { "\n" };
     file.write_all(format!("{separator}{line}").as_bytes())?;
-    file.sync_data()
+    file.sync_data()?;
+    if is_new { sync_directory(path) } else { Ok(()) }
 }
 
 /// How long the journal is, in bytes.

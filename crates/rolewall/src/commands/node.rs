@@ -14,7 +14,7 @@ use crate::firewall::Firewall;
 use crate::host::{CLUSTER, CLUSTER_D, Host, ROLES_D, SETTINGS};
 use crate::joined::{self, Event, Way};
 use crate::search;
-use crate::state::{Store, write_atomically};
+use crate::state::{Store, make_directory, remove_durably, write_atomically};
 use rolewall_control::{Held, Revision};
 use rolewall_kernel::nft::NftError;
 use rolewall_policy::plan::EVERY_NODE;
@@ -110,7 +110,7 @@ pub(crate) fn remove(host: &Host, name: &str, arguments: &CutArgs) -> Result<Cha
     let there = those(&mut firewall, &sets, &event, true)?;
     change(&store, &mut firewall, revision, &sets, &event, &there).map_err(|refused| refused.failure)?;
     verify(&mut firewall, &sets, &event)?;
-    fs::remove_file(&file).map_err(|e| file_failure("remove", &file, &e))?;
+    remove_durably(&file).map_err(|e| file_failure("remove", &file, &e))?;
     let ended = cut_off(&mut firewall, &nodes, arguments);
     firewall.leave();
     Ok(Changed { event, revision, file, ended })
@@ -391,7 +391,7 @@ fn verify(firewall: &mut Firewall, sets: &[Set], event: &Event) -> Result<(), Fa
 
 fn write_drop_in(file: &Path, text: &str) -> Result<(), Failure> {
     if let Some(directory) = file.parent() {
-        fs::create_dir_all(directory).map_err(|e| file_failure("make", directory, &e))?;
+        make_directory(directory, 0o755).map_err(|e| file_failure("make", directory, &e))?;
     }
     write_atomically(file, &[text.as_bytes()])
 }

@@ -4,7 +4,7 @@
 use crate::failure::{Failure, file_failure};
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 /// Writes the parts one after the other, beside, syncs, renames over, syncs the directory. Readable by its owner
@@ -28,7 +28,27 @@ fn write_new(path: &Path, parts: &[&[u8]]) -> std::io::Result<()> {
     file.sync_all()
 }
 
-fn sync_directory(path: &Path) -> std::io::Result<()> {
+/// Makes a directory, and those above it that are missing; each is still there after a power failure.
+pub(crate) fn make_directory(path: &Path, mode: u32) -> std::io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(above) = path.parent() {
+        make_directory(above, mode)?;
+    }
+    match fs::DirBuilder::new().mode(mode).create(path) {
+        Err(e) if e.kind() != ErrorKind::AlreadyExists => Err(e),
+        _ => sync_directory(path),
+    }
+}
+
+/// Removes a file for good.
+pub(crate) fn remove_durably(path: &Path) -> std::io::Result<()> {
+    fs::remove_file(path).and_then(|()| sync_directory(path))
+}
+
+/// The directory that a name is in.
+pub(crate) fn sync_directory(path: &Path) -> std::io::Result<()> {
     match path.parent() {
         Some(directory) => File::open(directory)?.sync_all(),
         None => Ok(()),

@@ -10,7 +10,7 @@ mod file;
 pub(crate) mod lock;
 pub(crate) mod saved;
 
-pub(crate) use file::write_atomically;
+pub(crate) use file::{make_directory, remove_durably, sync_directory, write_atomically};
 
 use crate::failure::{Failure, Kind, file_failure};
 use crate::host::{Host, STATE};
@@ -19,7 +19,6 @@ use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io::ErrorKind;
 use std::net::IpAddr;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 
 /// The layout of the directory. A larger number was written by a newer program.
@@ -94,11 +93,7 @@ impl Store {
 
     /// Makes the directory where it is missing, for its owner alone.
     pub(crate) fn create(&self) -> Result<(), Failure> {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.directory)
-            .map_err(|e| file_failure("make", &self.directory, &e))
+        make_directory(&self.directory, 0o700).map_err(|e| file_failure("make", &self.directory, &e))
     }
 
     /// The notes; the default where there are none yet.
