@@ -25,6 +25,10 @@ pub(crate) enum SameSession {
     Take,
 }
 
+/// Nobody takes a test back that is not confirmed: its deadline does.
+const STILL_TESTED: &str =
+    "nothing was confirmed; the kernel ends the test at its deadline, rolewall revert ends it now";
+
 /// What was done.
 #[derive(Debug)]
 pub(crate) struct Confirmed {
@@ -72,7 +76,7 @@ fn what_was_applied(
     let Some(under_test) = seen.held.candidate_revision() else { return Ok(None) };
     let artefact = store.artefact(Stage::Candidate)?.filter(|artefact| artefact.revision == under_test);
     let Some(generation) = artefact.map(|artefact| artefact.generation()) else { return Ok(None) };
-    firewall.verify(under_test, &generation)?;
+    firewall.verify(under_test, &generation).map_err(|failure| failure.help(STILL_TESTED))?;
     Ok(Some(generation))
 }
 

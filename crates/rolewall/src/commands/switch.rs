@@ -8,9 +8,9 @@ use crate::host::Host;
 use crate::joined;
 use crate::safety_net;
 use crate::settle::{settle, settle_notes};
-use crate::state::Store;
 use crate::state::artefact::{Artefact, Stage};
 use crate::state::lock::Lock;
+use crate::state::{Notes, Store};
 use rolewall_control::{Change, Phase, Revision};
 use rolewall_ruleset::{Generation, Op, TableFlags, TableId, Transaction};
 use rustix::fs::{FlockOperation, flock};
@@ -26,6 +26,7 @@ pub(crate) fn disable(host: &Host) -> Result<(), Failure> {
     let mut notes = store.notes()?;
     // Asked before anything is written: whoever may not ask may not disable either.
     let is_there = firewall.look()?.is_some();
+    let before = notes.clone();
     // On disk first: killed in between, the next boot must not bring back what was being taken away.
     notes.disabled = true;
     notes.session = None;
@@ -33,7 +34,23 @@ pub(crate) fn disable(host: &Host) -> Result<(), Failure> {
     notes.left_by_test.clear();
     store.write_notes(&notes)?;
     notes.asleep.append(&mut notes.asleep_by_test);
-    let awake = foreign::awake(&mut firewall, &notes.asleep)?;
+    if let Err(failure) = take_away(&mut firewall, &notes, is_there) {
+        // The next boot is to bring what is still in force.
+        if firewall.look().is_ok_and(|seen| seen.is_some() == is_there) {
+            store.write_notes(&before)?;
+        }
+        return Err(failure);
+    }
+    notes.asleep.clear();
+    store.discard_candidate()?;
+    store.write_notes(&notes)?;
+    safety_net::remove(host);
+    Ok(())
+}
+
+/// Our table goes, and others wake, in one transaction.
+fn take_away(firewall: &mut Firewall, notes: &Notes, is_there: bool) -> Result<(), Failure> {
+    let awake = foreign::awake(firewall, &notes.asleep)?;
     let id = firewall.id.clone();
     let mut ops: Vec<Op<'_>> = awake.iter().map(|(table, flags)| Op::SetTableFlags(table, *flags)).collect();
     if is_there {
@@ -43,15 +60,9 @@ pub(crate) fn disable(host: &Host) -> Result<(), Failure> {
         firewall.commit(&Transaction { generation: None, ops })?;
     }
     if firewall.look()?.is_some() {
-        return Err(Failure::new(
-            Kind::Refused,
-            "the kernel still holds table inet rolewall after deleting it",
-        ));
+        let what = "the kernel still holds table inet rolewall after deleting it";
+        return Err(Failure::new(Kind::Refused, what));
     }
-    notes.asleep.clear();
-    store.discard_candidate()?;
-    store.write_notes(&notes)?;
-    safety_net::remove(host);
     Ok(())
 }
 
