@@ -1,0 +1,207 @@
+//! Every fault at every call of every step, and the table of what came of it.
+//! Not here: what must hold after each ([`super::judge`]).
+
+use super::calls::Kind;
+use super::judge::{Next, Outcome, case};
+use super::stage::Stage;
+use super::steps::{Known, STEPS, Step};
+use super::support::can_run;
+use super::tracer::Fault;
+use super::{disk, power};
+use nix::errno::Errno;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// A row of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Row {
+    Kill,
+    Fail(Kind, Errno),
+    Short,
+    /// Power fails after a write.
+    Power,
+    FullDisk,
+    ReadOnly,
+    NoDirectory,
+    Garbled,
+}
+
+/// The system calls of the program.
+const CALLS: [Row; 10] = [
+    Row::Kill,
+    Row::Fail(Kind::Netlink, Errno::ENOBUFS),
+    Row::Fail(Kind::Netlink, Errno::EINTR),
+    Row::Fail(Kind::Netlink, Errno::EAGAIN),
+    Row::Fail(Kind::Netlink, Errno::EPERM),
+    Row::Fail(Kind::File, Errno::ENOSPC),
+    Row::Fail(Kind::File, Errno::EIO),
+    Row::Fail(Kind::File, Errno::EPERM),
+    Row::Fail(Kind::File, Errno::EINTR),
+    Row::Short,
+];
+
+/// What its files are on.
+const DISKS: [Row; 5] = [Row::Power, Row::FullDisk, Row::ReadOnly, Row::NoDirectory, Row::Garbled];
+
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Row::Kill => f.write_str("SIGKILL at each system call"),
+            Row::Fail(Kind::Netlink, errno) => write!(f, "netlink: {errno:?}"),
+            Row::Fail(_, errno) => write!(f, "file: {errno:?}"),
+            Row::Short => f.write_str("file: a short write"),
+            Row::Power => f.write_str("power fails after each write, what is not synced is lost"),
+            Row::FullDisk => f.write_str("state directory: full, of 0 to 48 KiB"),
+            Row::ReadOnly => f.write_str("state directory: read-only"),
+            Row::NoDirectory => f.write_str("state directory: gone"),
+            Row::Garbled => f.write_str("state directory: a file cut, garbled, of a newer version"),
+        }
+    }
+}
+
+impl Row {
+    /// How many cases an undisturbed run of a step has for it.
+    fn cases(self, known: &Known) -> usize {
+        match self {
+            Row::Kill => known.calls.len(),
+            Row::Fail(kind, errno) => known.count(kind, errno),
+            Row::Short => known.writes(),
+            Row::Power => power::moments(known),
+            Row::FullDisk => disk::FULL_DISKS,
+            Row::ReadOnly | Row::NoDirectory => 1,
+            Row::Garbled => known.files.len() * disk::MUTATIONS.len(),
+        }
+    }
+
+    /// The n-th case: where it left the node, if the program came so far, or what does not hold.
+    fn case(self, stage: &Stage, known: &Known, at: usize) -> Result<Option<Outcome>, String> {
+        match self {
+            Row::Kill => {
+                // The machine may go down with the program.
+                let next = if at.is_multiple_of(2) { Next::Boot } else { Next::Again };
+                case(stage, known, Fault::Kill(at), next)
+            }
+            Row::Fail(kind, errno) => case(stage, known, Fault::Fail(kind, at, errno), Next::Again),
+            Row::Short => case(stage, known, Fault::Short(at), Next::Again),
+            Row::Power => power::fails_after(stage, known, at),
+            Row::FullDisk => disk::full(stage, known, at).map(Some),
+            Row::ReadOnly => disk::read_only(stage, known).map(Some),
+            Row::NoDirectory => disk::no_directory(stage, known).map(Some),
+            Row::Garbled => disk::garbled(stage, known, at).map(Some),
+        }
+    }
+}
+
+/// What came of the cases of a row at a step.
+#[derive(Debug, Default)]
+struct Cell {
+    outcomes: BTreeMap<Outcome, usize>,
+    wrong: Vec<String>,
+}
+
+impl fmt::Display for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = [(Outcome::Before, "before"), (Outcome::Between, "between"), (Outcome::After, "after")];
+        let counted = words.iter().filter_map(|(outcome, word)| Some((self.outcomes.get(outcome)?, word)));
+        let mut parts: Vec<String> = counted.map(|(count, word)| format!("{count} {word}")).collect();
+        if !self.wrong.is_empty() {
+            parts.push(format!("{} WRONG", self.wrong.len()));
+        }
+        f.write_str(&parts.join(", "))
+    }
+}
+
+/// Of the cases of a row at a step, every so-many-th, but at least one.
+fn cell(stage: &Stage, known: &Known, row: Row, every: usize, offset: usize) -> Cell {
+    let cases = row.cases(known);
+    let first = offset % cases.min(every).max(1);
+    let mut cell = Cell::default();
+    for at in (first..cases).step_by(every) {
+        match row.case(stage, known, at) {
+            Ok(Some(outcome)) => *cell.outcomes.entry(outcome).or_default() += 1,
+            Ok(None) => {}
+            Err(wrong) => cell.wrong.push(wrong),
+        }
+    }
+    cell
+}
+
+/// Every so-many-th case of every row at every step, each step on a stage of its own; rows by steps.
+fn matrix(rows: &[Row], every: usize) -> Vec<(&'static str, Vec<(Row, Cell)>)> {
+    let next = AtomicUsize::new(0);
+    let column = |position: usize, step: Step| {
+        let stage = Stage::new();
+        let known = step.learn(&stage);
+        // Not the same ones at each step.
+        let cell = |(n, row): (usize, &Row)| (*row, cell(&stage, &known, *row, every, 7 * n + 5 * position));
+        let cells = rows.iter().enumerate().map(cell).collect::<Vec<_>>();
+        print(step.name, &cells);
+        cells
+    };
+    let work = || {
+        let mut done: Vec<(usize, Vec<(Row, Cell)>)> = Vec::new();
+        loop {
+            let position = next.fetch_add(1, Ordering::Relaxed);
+            let Some(step) = STEPS.get(position) else { return done };
+            done.push((position, column(position, *step)));
+        }
+    };
+    let mut columns = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..WORKERS).map(|_| scope.spawn(work)).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+    });
+    columns.sort_by_key(|(position, _)| *position);
+    columns.into_iter().map(|(position, cells)| (STEPS[position].name, cells)).collect()
+}
+
+/// Cases take more waiting than work.
+const WORKERS: usize = 4;
+
+/// A step's part of the table, as a document has it.
+fn print(step: &str, cells: &[(Row, Cell)]) {
+    let rows = cells.iter().filter(|(_, cell)| !(cell.outcomes.is_empty() && cell.wrong.is_empty()));
+    let rows: String = rows.map(|(row, cell)| format!("| `{step}` | {row} | {cell} |\n")).collect();
+    // One write: other steps are at work.
+    print!("{rows}");
+}
+
+fn count(columns: &[(&'static str, Vec<(Row, Cell)>)]) -> usize {
+    columns.iter().flat_map(|(_, cells)| cells).flat_map(|(_, cell)| cell.outcomes.values()).sum()
+}
+
+#[test]
+fn a_part_of_the_matrix_of_calls() {
+    hold(&CALLS, 60);
+}
+
+#[test]
+fn a_part_of_the_matrix_of_disks() {
+    hold(&DISKS, 24);
+}
+
+#[test]
+#[ignore = "takes half an hour; a part of it runs always"]
+fn the_whole_matrix_of_calls() {
+    hold(&CALLS, 1);
+}
+
+#[test]
+#[ignore = "takes some minutes; a part of it runs always"]
+fn the_whole_matrix_of_disks() {
+    hold(&DISKS, 1);
+}
+
+/// Makes the cases, prints the table, and fails with all that does not hold.
+fn hold(rows: &[Row], every: usize) {
+    if !can_run() {
+        return;
+    }
+    println!("| step | fault | left as before, between or after |\n|---|---|---|");
+    let columns = matrix(rows, every);
+    println!("\n{} cases", count(&columns));
+    let wrong: Vec<&String> =
+        columns.iter().flat_map(|(_, cells)| cells).flat_map(|(_, c)| &c.wrong).collect();
+    wrong.iter().for_each(|wrong| eprintln!("\nWRONG: {wrong}"));
+    assert!(wrong.is_empty(), "{} cases", wrong.len());
+}
