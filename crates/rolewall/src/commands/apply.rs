@@ -272,7 +272,14 @@ impl Applying<'_> {
         let id = firewall.id.clone();
         let change = Change::start_test(&id, seen.as_ref().map(|s| &s.held), generation, window);
         if let Err(failure) = firewall.make_visible(&change, sleeping) {
-            self.unstage()?;
+            // Where only the answer was lost, the candidate is in force all the same.
+            let seen = firewall.look().ok().flatten();
+            let is_there = seen.is_some_and(|seen| seen.held.candidate_revision() == Some(revision));
+            if is_there {
+                self.take_back()?
+            } else {
+                self.unstage()?
+            }
             return Err(failure);
         }
         match firewall.verify(revision, generation) {

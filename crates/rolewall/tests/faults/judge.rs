@@ -18,6 +18,8 @@ pub(crate) enum Outcome {
     After,
     /// At a place that lies between.
     Between,
+    /// The step is done, but what comes after it in the program is not, and it says so.
+    AfterWithError,
 }
 
 /// Of the places of a step, in their order.
@@ -92,7 +94,11 @@ pub(crate) fn judge(stage: &Stage, known: &Known, finished: &Finished) -> Result
     let has_drift = status["drift"].as_array().is_some_and(|drift| !drift.is_empty());
     let may_drift = finished.code() != Some(0);
     hold(may_drift || !has_drift, || format!("status says: {status}"))?;
-    Ok(Left { outcome: OUTCOMES[position], view, has_drift, was_killed: finished.code().is_none() })
+    let outcome = match (OUTCOMES[position], finished.code()) {
+        (Outcome::After, Some(1..)) => Outcome::AfterWithError,
+        (outcome, _) => outcome,
+    };
+    Ok(Left { outcome, view, has_drift, was_killed: finished.code().is_none() })
 }
 
 /// The same command does it now, or says that it is done; and nothing is left over.

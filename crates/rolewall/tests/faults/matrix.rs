@@ -102,7 +102,12 @@ struct Cell {
 
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words = [(Outcome::Before, "before"), (Outcome::Between, "between"), (Outcome::After, "after")];
+        let words = [
+            (Outcome::Before, "before"),
+            (Outcome::Between, "between"),
+            (Outcome::After, "after"),
+            (Outcome::AfterWithError, "after with an error"),
+        ];
         let counted = words.iter().filter_map(|(outcome, word)| Some((self.outcomes.get(outcome)?, word)));
         let mut parts: Vec<String> = counted.map(|(count, word)| format!("{count} {word}")).collect();
         if !self.wrong.is_empty() {
