@@ -139,10 +139,12 @@ fn matrix(rows: &[Row], every: usize) -> Vec<(&'static str, Vec<(Row, Cell)>)> {
         let stage = Stage::new();
         let known = step.learn(&stage);
         // Not the same ones at each step.
-        let cell = |(n, row): (usize, &Row)| (*row, cell(&stage, &known, *row, every, 7 * n + 5 * position));
-        let cells = rows.iter().enumerate().map(cell).collect::<Vec<_>>();
-        print(step.name, &cells);
-        cells
+        let cell = |(n, row): (usize, &Row)| {
+            let cell = cell(&stage, &known, *row, every, 7 * n + 5 * position);
+            print(step.name, *row, &cell);
+            (*row, cell)
+        };
+        rows.iter().enumerate().map(cell).collect::<Vec<_>>()
     };
     let work = || {
         let mut done: Vec<(usize, Vec<(Row, Cell)>)> = Vec::new();
@@ -163,12 +165,11 @@ fn matrix(rows: &[Row], every: usize) -> Vec<(&'static str, Vec<(Row, Cell)>)> {
 /// Cases take more waiting than work.
 const WORKERS: usize = 4;
 
-/// A step's part of the table, as a document has it.
-fn print(step: &str, cells: &[(Row, Cell)]) {
-    let rows = cells.iter().filter(|(_, cell)| !(cell.outcomes.is_empty() && cell.wrong.is_empty()));
-    let rows: String = rows.map(|(row, cell)| format!("| `{step}` | {row} | {cell} |\n")).collect();
-    // One write: other steps are at work.
-    print!("{rows}");
+/// A line of the table, as a document has it.
+fn print(step: &str, row: Row, cell: &Cell) {
+    if !(cell.outcomes.is_empty() && cell.wrong.is_empty()) {
+        println!("| `{step}` | {row} | {cell} |");
+    }
 }
 
 fn count(columns: &[(&'static str, Vec<(Row, Cell)>)]) -> usize {

@@ -55,6 +55,8 @@ struct Tracer {
     /// Threads inside a call, each with the position of that call.
     inside: Vec<(Pid, usize)>,
     hit: Option<usize>,
+    /// All of it: nothing more is to be done.
+    is_made: bool,
     names: Names,
     is_running: bool,
 }
@@ -71,7 +73,7 @@ fn options() -> Options {
 impl Tracer {
     fn new(fault: Fault) -> Tracer {
         let (calls, inside) = (Vec::new(), Vec::new());
-        Tracer { fault, calls, inside, hit: None, names: Names::default(), is_running: false }
+        Tracer { fault, calls, inside, hit: None, is_made: false, names: Names::default(), is_running: false }
     }
 
     fn run(mut self, host: &Host, arguments: &[&str]) -> Traced {
@@ -92,20 +94,22 @@ impl Tracer {
 
     /// Errors are those of a thread that is gone meanwhile, with all others.
     fn resume(&mut self, leader: Pid, status: WaitStatus) {
-        let _ = match status {
+        let (thread, signal) = match status {
             WaitStatus::PtraceSyscall(thread) => {
                 let _ = self.at_call(leader, thread);
-                ptrace::syscall(thread, None)
+                (thread, None)
             }
             WaitStatus::PtraceEvent(thread, _, event) => {
                 if event == nix::libc::PTRACE_EVENT_EXEC {
                     self.begin(thread);
                 }
-                ptrace::syscall(thread, None)
+                (thread, None)
             }
-            WaitStatus::Stopped(thread, signal) => ptrace::syscall(thread, signal),
-            _ => Ok(()),
+            WaitStatus::Stopped(thread, signal) => (thread, Some(signal)),
+            _ => return,
         };
+        // What comes after the fault is nothing that a tracer needs to see.
+        let _ = if self.is_made { ptrace::cont(thread, signal) } else { ptrace::syscall(thread, signal) };
     }
 
     /// The program is there, and has not begun.
@@ -161,6 +165,7 @@ impl Tracer {
         if let (Fault::Fail(_, _, errno), true) = (self.fault, self.hit == Some(position)) {
             registers.rax = (-i64::from(errno as i32)).cast_unsigned();
             ptrace::setregs(thread, registers)?;
+            self.is_made = true;
         }
         let result = registers.rax.cast_signed();
         self.calls[position].result = result;
