@@ -350,6 +350,12 @@ pub(crate) enum NodeCommand {
 /// `rolewall drill`
 #[derive(Debug, Args)]
 pub(crate) struct DrillArgs {
+    /// Play it with this host's own inventory, settings and evidence, or with those below --root
+    #[arg(long)]
+    pub(crate) own: bool,
+    /// What goes wrong in the drill of one's own; may be given several times
+    #[arg(long = "fault", value_enum, value_name = "FAULT", requires = "own", default_value = "killed")]
+    pub(crate) faults: Vec<DrillFault>,
     /// How long the test mode of the story lasts, in seconds
     #[arg(
         long,
@@ -361,6 +367,25 @@ pub(crate) struct DrillArgs {
     /// Be a process of the drill instead: NAME=tcp/22,udp/5060 listens on these ports under that name
     #[arg(long, hide = true, value_name = "PART")]
     pub(crate) stand_in: Option<String>,
+}
+
+/// What goes wrong in a drill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DrillFault {
+    /// A candidate that cuts the operator off is forced, and its process killed: the deadline ends it
+    Killed,
+    /// Power fails during a test: the machine boots
+    PowerCut,
+    /// The state directory has no room
+    FullDisk,
+    /// The state directory cannot be written
+    ReadOnlyDisk,
+    /// Another program flushes every rule
+    FlushedTable,
+    /// Another program opens our chain for what comes in
+    ChangedTable,
+    /// The file of the candidate is cut in half during its test
+    DamagedFile,
 }
 
 /// `rolewall init`

@@ -153,7 +153,7 @@ fn dispatch(host: &Host, cli: Cli) -> Result<u8, Failure> {
             let document = json!({"revision": revision, "elements": changed.elements(), "ended": ended});
             say(as_json, &document, &changed.text())?;
         }
-        Command::Drill(arguments) => return drill::drill(&arguments, as_json),
+        Command::Drill(arguments) => return drill::drill(host, &arguments, as_json),
         Command::Init(arguments) => print!("{}", init::init(host, arguments.print)?),
         Command::Boot => match switch::boot(host)? {
             Some(revision) => {

@@ -56,7 +56,8 @@ impl Plans {
     }
 }
 
-fn inbound(plan: &Plan, ask: Ask, network: Network, from: IpAddr) -> Fate {
+/// What a node admits.
+pub(super) fn inbound(plan: &Plan, ask: Ask, network: Network, from: IpAddr) -> Fate {
     if contains(&plan.trusted, from) {
         return passes("trusted");
     }
@@ -77,11 +78,13 @@ fn inbound(plan: &Plan, ask: Ask, network: Network, from: IpAddr) -> Fate {
                 Zone::Nodes(label) => over && plan.nodes.get(label).is_some_and(|all| all.contains(&from)),
             }
     };
-    by_permit(plan.inbound.iter().find(admits), plan.mode_in)
+    let of_role = |permit: &Permit| plan.mode_roles.get(&permit.why.role).copied();
+    let own_mode = plan.inbound.iter().filter(|permit| has_port(permit, ask)).find_map(of_role);
+    by_permit(plan.inbound.iter().find(admits), own_mode.unwrap_or(plan.mode_in))
 }
 
-/// Who is out there is told by address alone.
-fn outbound(plan: &Plan, ask: Ask, to: IpAddr) -> Fate {
+/// What a node may send. Who is out there is told by address alone.
+pub(super) fn outbound(plan: &Plan, ask: Ask, to: IpAddr) -> Fate {
     if contains(&plan.trusted, to) {
         return passes("trusted");
     }

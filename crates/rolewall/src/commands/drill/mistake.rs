@@ -15,7 +15,7 @@ use super::watch;
 use crate::firewall::Firewall;
 use crate::host::{CLUSTER, SETTINGS};
 use rolewall_control::{Phase, Revision};
-use rolewall_lab::{Finished, HostCommand, Running};
+use rolewall_lab::{Finished, Host, HostCommand, Running};
 use rustix::process::Signal;
 use std::os::unix::process::ExitStatusExt;
 use std::time::{Duration, Instant};
@@ -74,8 +74,8 @@ pub(super) fn forced(
     let before = program.stand()?;
     let window = format!("{}s", window.as_secs());
     let words = ["apply", "--force", "--window", &window];
-    let killed = kill_once_held(cast, program.in_session(&words, &operator.connection))?;
-    killed.tell(story, &words.join(" "));
+    let killed = kill_once_held(cast.host(SIP)?, program.in_session(&words, &operator.connection))?;
+    killed.tell(story, SIP, &words.join(" "));
     let seen = watch::until_back(story, cast, operator, &killed, protected)?;
     seen.tell(story, operator, &killed);
     show(story, SIP, &["status"], &program.command(&["status"]).run()?);
@@ -103,8 +103,8 @@ pub(super) struct Killed {
 }
 
 /// Runs a command line, and kills it as soon as the kernel shows a candidate in force.
-fn kill_once_held(cast: &Cast, command: HostCommand<'_>) -> Result<Killed, Ended> {
-    let mut firewall = cast.host(SIP)?.in_namespace(Firewall::open)??;
+pub(super) fn kill_once_held(host: &Host, command: HostCommand<'_>) -> Result<Killed, Ended> {
+    let mut firewall = host.in_namespace(Firewall::open)??;
     let mut generation = firewall.nft.generation()?;
     let mut running = command.spawn()?;
     loop {
@@ -146,8 +146,8 @@ fn changed(firewall: &mut Firewall, running: &mut Running, known: u32) -> Result
 }
 
 impl Killed {
-    fn tell(&self, story: &mut Story, line: &str) {
-        story.say(&format!("  {SIP}# rolewall {line}"));
+    pub(super) fn tell(&self, story: &mut Story, node: &str, line: &str) {
+        story.say(&format!("  {node}# rolewall {line}"));
         let (after, printed) = (ms(self.signal), self.finished.stdout.len());
         let how = match self.finished.status.signal() {
             Some(9) => format!(

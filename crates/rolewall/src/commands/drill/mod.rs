@@ -10,6 +10,7 @@ mod ended;
 mod expect;
 mod first;
 mod mistake;
+mod own;
 mod program;
 mod ready;
 mod session;
@@ -20,20 +21,27 @@ mod watch;
 
 use crate::cli::DrillArgs;
 use crate::failure::Failure;
+use crate::host::Host;
 use ended::Ended;
 use session::Session;
 use std::time::Duration;
 use story::{Report, Story};
 
 /// Plays the drill; returns the exit code: 1 where something was not as planned.
-pub(crate) fn drill(arguments: &DrillArgs, json: bool) -> Result<u8, Failure> {
+pub(crate) fn drill(host: &Host, arguments: &DrillArgs, json: bool) -> Result<u8, Failure> {
     if let Some(part) = &arguments.stand_in {
         return stand_in::play(part).map(|()| 0);
     }
     ready::ready()?;
     let report = if json { Report::Document } else { Report::Words };
     let mut story = Story::new(report);
-    match play(&mut story, Duration::from_secs(arguments.window)) {
+    let window = Duration::from_secs(arguments.window);
+    let played = if arguments.own {
+        own::play(&mut story, host, &arguments.faults, window)
+    } else {
+        play(&mut story, window)
+    };
+    match played {
         Ok(()) => {}
         Err(Ended::NotAsPlanned(what)) => story.broken(&what),
         Err(Ended::Failure(failure)) => return Err(failure),

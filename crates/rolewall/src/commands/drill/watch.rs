@@ -14,14 +14,14 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 /// New logins are tried so often, by IPv4 and IPv6 in turn: a way back is seen to 5 ms.
-const LOGINS_PER_SECOND: u32 = 200;
+pub(super) const LOGINS_PER_SECOND: u32 = 200;
 /// Calls of the carrier, which the mistake does not concern.
 const CALLS_PER_SECOND: u32 = 50;
 /// How long is watched after the deadline.
-const AFTER: Duration = Duration::from_secs(1);
+pub(super) const AFTER: Duration = Duration::from_secs(1);
 /// How far from the deadline the way back may be seen. A quarter of a second is what a busy machine may take to
 /// send a probe; the kernel itself is within a few milliseconds.
-const TOLERANCE: Duration = Duration::from_millis(250);
+pub(super) const TOLERANCE: Duration = Duration::from_millis(250);
 
 /// What was seen.
 #[derive(Debug)]
@@ -179,6 +179,6 @@ fn tell_session(story: &mut Story, stream: &Conversation, family: &str, killed: 
 }
 
 /// Milliseconds from one moment to another; negative where it was before.
-fn since(from: Instant, to: Instant) -> f64 {
+pub(super) fn since(from: Instant, to: Instant) -> f64 {
     if to >= from { ms(to - from) } else { -ms(from - to) }
 }
