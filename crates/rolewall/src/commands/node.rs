@@ -298,11 +298,13 @@ struct Refused {
     failure: Failure,
     /// A set has no room, which `apply` can make.
     is_full: bool,
+    /// The kernel was asked.
+    was_sent: bool,
 }
 
 impl From<Failure> for Refused {
     fn from(failure: Failure) -> Refused {
-        Refused { failure, is_full: false }
+        Refused { failure, is_full: false, was_sent: false }
     }
 }
 
@@ -311,9 +313,13 @@ impl From<NftError> for Refused {
         match error {
             NftError::Refused { errno, .. } if errno == Errno::NFILE.raw_os_error() => {
                 let failure = Failure::new(Kind::Refused, "the set has no room for another node");
-                Refused { failure: failure.help("rolewall apply --final makes room"), is_full: true }
+                Refused {
+                    failure: failure.help("rolewall apply --final makes room"),
+                    is_full: true,
+                    was_sent: true,
+                }
             }
-            error => Failure::from(error).into(),
+            error => Refused { was_sent: true, ..Failure::from(error).into() },
         }
     }
 }
@@ -343,10 +349,21 @@ fn change(
     let length = joined::length(store, revision);
     let journalled = joined::append(store, revision, event).map_err(Refused::from);
     let changed = journalled.and_then(|()| commit(firewall, sets, event.way, elements));
-    if changed.is_err() {
-        joined::cut_back(store, revision, length)?;
+    match changed {
+        Err(refused) if !is_done_unheard(firewall, sets, event, &refused) => {
+            joined::cut_back(store, revision, length)?;
+            Err(refused)
+        }
+        _ => Ok(()),
     }
-    changed
+}
+
+/// Whether only the kernel's answer was lost: then what it holds is the answer.
+fn is_done_unheard(firewall: &mut Firewall, sets: &[Set], event: &Event, refused: &Refused) -> bool {
+    if !refused.was_sent || refused.failure.kind == Kind::Refused {
+        return false;
+    }
+    those(firewall, sets, event, event.way == Way::Left).is_ok_and(|left| left.is_empty())
 }
 
 fn commit(

@@ -97,7 +97,7 @@ impl Row {
 #[derive(Debug, Default)]
 struct Cell {
     outcomes: BTreeMap<Outcome, usize>,
-    wrong: Vec<String>,
+    wrong: usize,
 }
 
 impl fmt::Display for Cell {
@@ -110,8 +110,8 @@ impl fmt::Display for Cell {
         ];
         let counted = words.iter().filter_map(|(outcome, word)| Some((self.outcomes.get(outcome)?, word)));
         let mut parts: Vec<String> = counted.map(|(count, word)| format!("{count} {word}")).collect();
-        if !self.wrong.is_empty() {
-            parts.push(format!("{} WRONG", self.wrong.len()));
+        if self.wrong > 0 {
+            parts.push(format!("{} WRONG", self.wrong));
         }
         f.write_str(&parts.join(", "))
     }
@@ -126,7 +126,10 @@ fn cell(stage: &Stage, known: &Known, row: Row, every: usize, offset: usize) -> 
         match row.case(stage, known, at) {
             Ok(Some(outcome)) => *cell.outcomes.entry(outcome).or_default() += 1,
             Ok(None) => {}
-            Err(wrong) => cell.wrong.push(wrong),
+            Err(wrong) => {
+                eprintln!("\nWRONG: {wrong}");
+                cell.wrong += 1;
+            }
         }
     }
     cell
@@ -167,7 +170,7 @@ const WORKERS: usize = 4;
 
 /// A line of the table, as a document has it.
 fn print(step: &str, row: Row, cell: &Cell) {
-    if !(cell.outcomes.is_empty() && cell.wrong.is_empty()) {
+    if !cell.outcomes.is_empty() || cell.wrong > 0 {
         println!("| `{step}` | {row} | {cell} |");
     }
 }
@@ -184,6 +187,24 @@ fn a_part_of_the_matrix_of_calls() {
 #[test]
 fn a_part_of_the_matrix_of_disks() {
     hold(&DISKS, 24);
+}
+
+/// The kernel has done it, and nobody was told: neither the journal nor the command may say otherwise.
+#[test]
+fn a_node_joins_and_leaves_though_the_answer_to_any_one_question_is_lost() {
+    if !can_run() {
+        return;
+    }
+    let stage = Stage::new();
+    for step in STEPS.into_iter().filter(|step| step.name.starts_with("node ")) {
+        let known = step.learn(&stage);
+        let netlink = known.calls.iter().filter(|call| call.kind == Kind::Netlink);
+        for (at, _) in netlink.enumerate().filter(|(_, call)| call.name == "recvfrom") {
+            let fault = Fault::Fail(Kind::Netlink, at, Errno::EPERM);
+            let outcome = case(&stage, &known, fault, Next::Again);
+            assert!(outcome.is_ok(), "{}", outcome.unwrap_err());
+        }
+    }
 }
 
 #[test]
@@ -206,8 +227,6 @@ fn hold(rows: &[Row], every: usize) {
     println!("| step | fault | left as before, between or after |\n|---|---|---|");
     let columns = matrix(rows, every);
     println!("\n{} cases", count(&columns));
-    let wrong: Vec<&String> =
-        columns.iter().flat_map(|(_, cells)| cells).flat_map(|(_, c)| &c.wrong).collect();
-    wrong.iter().for_each(|wrong| eprintln!("\nWRONG: {wrong}"));
-    assert!(wrong.is_empty(), "{} cases", wrong.len());
+    let wrong: usize = columns.iter().flat_map(|(_, cells)| cells).map(|(_, cell)| cell.wrong).sum();
+    assert_eq!(wrong, 0, "cases that do not hold");
 }
