@@ -13,6 +13,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod alarm;
 mod calls;
 mod clock;
 mod disk;

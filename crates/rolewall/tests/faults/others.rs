@@ -7,6 +7,8 @@ use super::support::program::{PATIENCE, Program, described};
 use super::support::{can_run, eventually, nft};
 use super::tracer::{Fault, trace};
 use super::view::View;
+use rolewall_kernel::{Nft, NftError};
+use rolewall_ruleset::{Family, Op, Table, Transaction};
 use serde_json::json;
 use std::time::Duration;
 
@@ -191,4 +193,35 @@ fn a_node_that_joins_twice_at_once_joins_once() {
         assert_eq!(View::of(&stage.held()), joined.after().view, "{}", described(&ended[1]));
         node.expect(0, &["status"]);
     }
+}
+
+#[test]
+fn a_table_of_our_name_that_belongs_to_another_process_is_refused_left_alone_and_no_way_out_once_it_is_gone()
+{
+    if !can_run() {
+        return;
+    }
+    let stage = Stage::new();
+    let node = stage.node();
+    stage.forget();
+    let owned = || {
+        let mut nft = Nft::open()?;
+        let mut table = Table::new(Family::Inet, "rolewall");
+        table.flags.owner = true;
+        nft.commit(&Transaction { generation: None, ops: vec![Op::AddTable(&table)] })?;
+        Ok::<_, NftError>(nft)
+    };
+    let owner = node.in_namespace(owned).unwrap().unwrap();
+    let held = stage.held();
+    for arguments in [&["apply"][..], &["apply", "--final"], &["enable"], &["boot"], &["disable"]] {
+        let refused = node.run(arguments);
+        assert!(matches!(refused.code(), Some(3 | 4)), "{}", described(&refused));
+        assert_eq!(stage.held(), held, "{}", described(&refused));
+    }
+    // Linux takes the table away with its owner.
+    drop(owner);
+    eventually(Duration::from_secs(10), "the owner's table goes", || stage.held().is_empty());
+    node.expect(0, &["boot"]);
+    assert_eq!(stage.stands(), Ok(Stands::Web));
+    node.expect(0, &["status"]);
 }

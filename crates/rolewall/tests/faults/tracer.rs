@@ -39,13 +39,18 @@ pub(crate) struct Traced {
     pub(crate) hit: Option<Call>,
 }
 
-/// Runs `rolewall` in a host, with a fault.
+/// Runs `rolewall` in a host, on the host's files, with a fault.
 pub(crate) fn trace(host: &Host, arguments: &[&str], fault: Fault) -> Traced {
+    let files = host.files().to_str().unwrap();
+    trace_command(host, &[&[ROLEWALL, "--files", files], arguments].concat(), fault)
+}
+
+/// Runs any command line in a host, with a fault.
+pub(crate) fn trace_command(host: &Host, words: &[&str], fault: Fault) -> Traced {
     // A thread of its own: only its tracees are waited for.
     std::thread::scope(|scope| {
-        scope.spawn(|| Tracer::new(fault).run(host, arguments)).join().unwrap_or_else(|panic| {
-            std::panic::resume_unwind(panic);
-        })
+        let tracing = scope.spawn(|| Tracer::new(fault).run(host, words));
+        tracing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
 }
 
@@ -76,10 +81,9 @@ impl Tracer {
         Tracer { fault, calls, inside, hit: None, is_made: false, names: Names::default(), is_running: false }
     }
 
-    fn run(mut self, host: &Host, arguments: &[&str]) -> Traced {
-        let files = host.files().to_str().unwrap();
-        let command = host.command("sh").args(["-c", STOPPED, "sh", ROLEWALL, "--files", files]);
-        let running = command.args(arguments).timeout(PATIENCE).spawn().unwrap();
+    fn run(mut self, host: &Host, words: &[&str]) -> Traced {
+        let command = host.command("sh").args(["-c", STOPPED, "sh"]).args(words);
+        let running = command.timeout(PATIENCE).spawn().unwrap();
         let leader = Pid::from_raw(running.id().cast_signed());
         await_stop(leader);
         ptrace::seize(leader, options()).unwrap();
