@@ -1,6 +1,9 @@
 //! The one binary: `rolewall`, and `voipnow_firewall` where it is called by that name.
 //! Not here: what the commands do ([`commands`]).
 
+#[macro_use]
+mod output;
+
 mod beside;
 mod candidate;
 mod cli;
@@ -39,7 +42,13 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     end_at_a_panic();
     match run() {
-        Ok(code) => ExitCode::from(code),
+        Ok(code) => match output::lost() {
+            None => ExitCode::from(code),
+            Some(error) => {
+                eprintln!("error: it is done, and what it says of it could not be written: {error}");
+                ExitCode::from(failure::Kind::Host as u8)
+            }
+        },
         Err(failure) => {
             // One write: what other processes print does not come in between.
             let text = format!("{failure}\n");

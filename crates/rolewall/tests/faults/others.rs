@@ -3,7 +3,7 @@
 
 use super::stage::{Stage, Stands};
 use super::steps::{NODE, STEPS};
-use super::support::program::{PATIENCE, Program, described};
+use super::support::program::{PATIENCE, Program, ROLEWALL, described};
 use super::support::{can_run, eventually, nft};
 use super::tracer::{Fault, trace};
 use super::view::View;
@@ -224,4 +224,33 @@ fn a_table_of_our_name_that_belongs_to_another_process_is_refused_left_alone_and
     node.expect(0, &["boot"]);
     assert_eq!(stage.stands(), Ok(Stands::Web));
     node.expect(0, &["status"]);
+}
+
+/// Where what a command says goes: to a full device, or to nobody.
+const DEAF: [&str; 5] = [
+    "\"$@\" >/dev/full",
+    "\"$@\" 2>/dev/full",
+    "\"$@\" >/dev/full 2>&1",
+    "\"$@\" >&- 2>&-",
+    "\"$@\" 2>&1 | true",
+];
+
+#[test]
+fn a_command_that_cannot_say_what_it_does_does_it_all_the_same() {
+    if !can_run() {
+        return;
+    }
+    let stage = Stage::new();
+    let files = stage.node().files().to_str().unwrap();
+    for step in STEPS {
+        let known = step.learn(&stage);
+        for deaf in DEAF {
+            step.begin(&stage);
+            let command = stage.node().command("sh").args(["-c", deaf, "sh", ROLEWALL, "--files", files]);
+            let finished = command.args(step.arguments).timeout(PATIENCE).run().unwrap();
+            let view = View::of(&stage.held());
+            assert_eq!(view, known.after().view, "{deaf}: {}", described(&finished));
+            assert!(matches!(finished.code(), Some(0 | 3)), "{deaf}: {}", described(&finished));
+        }
+    }
 }
