@@ -32,7 +32,7 @@ const STRANGERS: [&str; 6] = [
     "2001:db8:77::77/128",
 ];
 
-pub(super) const OPERATOR: &str = "admin";
+pub(super) const OPERATOR: &str = "operator";
 
 /// What decides who is who.
 pub(super) struct Crowd<'a> {
