@@ -32,12 +32,12 @@ pub(crate) fn disable(host: &Host) -> Result<(), Failure> {
     notes.session = None;
     notes.nodes_under_test = None;
     notes.left_by_test.clear();
-    store.write_notes(&notes)?;
+    let noted = store.write_notes(&notes);
     notes.asleep.append(&mut notes.asleep_by_test);
-    if let Err(failure) = take_away(&mut firewall, &notes, is_there) {
-        // The next boot is to bring what is still in force.
+    if let Err(failure) = noted.and_then(|()| take_away(&mut firewall, &notes, is_there)) {
+        // The next boot is to bring what is still in force; where that cannot be written either, status says so.
         if firewall.look().is_ok_and(|seen| seen.is_some() == is_there) {
-            store.write_notes(&before)?;
+            let _ = store.write_notes(&before);
         }
         return Err(failure);
     }

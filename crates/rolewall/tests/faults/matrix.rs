@@ -47,15 +47,15 @@ const DISKS: [Row; 5] = [Row::Power, Row::FullDisk, Row::ReadOnly, Row::NoDirect
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Row::Kill => f.write_str("SIGKILL at each system call"),
-            Row::Fail(Kind::Netlink, errno) => write!(f, "netlink: {errno:?}"),
-            Row::Fail(_, errno) => write!(f, "file: {errno:?}"),
-            Row::Short => f.write_str("file: a short write"),
-            Row::Power => f.write_str("power fails after each write, what is not synced is lost"),
-            Row::FullDisk => f.write_str("state directory: full, of 0 to 48 KiB"),
-            Row::ReadOnly => f.write_str("state directory: read-only"),
-            Row::NoDirectory => f.write_str("state directory: gone"),
-            Row::Garbled => f.write_str("state directory: a file cut, garbled, of a newer version"),
+            Row::Kill => f.write_str("SIGKILL"),
+            Row::Fail(Kind::Netlink, errno) => write!(f, "netlink {errno:?}"),
+            Row::Fail(_, errno) => write!(f, "file {errno:?}"),
+            Row::Short => f.write_str("short write"),
+            Row::Power => f.write_str("power fails"),
+            Row::FullDisk => f.write_str("full disk"),
+            Row::ReadOnly => f.write_str("read-only disk"),
+            Row::NoDirectory => f.write_str("no directory"),
+            Row::Garbled => f.write_str("garbled file"),
         }
     }
 }
@@ -102,18 +102,19 @@ struct Cell {
 
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words = [
-            (Outcome::Before, "before"),
-            (Outcome::Between, "between"),
-            (Outcome::After, "after"),
-            (Outcome::AfterWithError, "after with an error"),
+        let letters = [
+            (Outcome::Before, 'B'),
+            (Outcome::Between, 'M'),
+            (Outcome::After, 'A'),
+            (Outcome::AfterWithError, 'E'),
         ];
-        let counted = words.iter().filter_map(|(outcome, word)| Some((self.outcomes.get(outcome)?, word)));
-        let mut parts: Vec<String> = counted.map(|(count, word)| format!("{count} {word}")).collect();
+        let counted =
+            letters.iter().filter_map(|(outcome, letter)| Some((self.outcomes.get(outcome)?, letter)));
+        let mut parts: Vec<String> = counted.map(|(count, letter)| format!("{count}{letter}")).collect();
         if self.wrong > 0 {
             parts.push(format!("{} WRONG", self.wrong));
         }
-        f.write_str(&parts.join(", "))
+        f.write_str(&parts.join(" "))
     }
 }
 
@@ -144,7 +145,7 @@ fn matrix(rows: &[Row], every: usize) -> Vec<(&'static str, Vec<(Row, Cell)>)> {
         // Not the same ones at each step.
         let cell = |(n, row): (usize, &Row)| {
             let cell = cell(&stage, &known, *row, every, 7 * n + 5 * position);
-            print(step.name, *row, &cell);
+            eprintln!("{}, {row}: {cell}", step.name);
             (*row, cell)
         };
         rows.iter().enumerate().map(cell).collect::<Vec<_>>()
@@ -168,11 +169,15 @@ fn matrix(rows: &[Row], every: usize) -> Vec<(&'static str, Vec<(Row, Cell)>)> {
 /// Cases take more waiting than work.
 const WORKERS: usize = 4;
 
-/// A line of the table, as a document has it.
-fn print(step: &str, row: Row, cell: &Cell) {
-    if !cell.outcomes.is_empty() || cell.wrong > 0 {
-        println!("| `{step}` | {row} | {cell} |");
-    }
+/// The table, as a document has it: steps by faults.
+fn table(rows: &[Row], columns: &[(&'static str, Vec<(Row, Cell)>)]) -> String {
+    let headings: String = rows.iter().map(|row| format!(" {row} |")).collect();
+    let rule = "---|".repeat(rows.len());
+    let line = |(step, cells): &(&str, Vec<(Row, Cell)>)| {
+        let cells: String = cells.iter().map(|(_, cell)| format!(" {cell} |")).collect();
+        format!("| `{step}` |{cells}\n")
+    };
+    format!("| step |{headings}\n|---|{rule}\n{}", columns.iter().map(line).collect::<String>())
 }
 
 fn count(columns: &[(&'static str, Vec<(Row, Cell)>)]) -> usize {
@@ -224,9 +229,8 @@ fn hold(rows: &[Row], every: usize) {
     if !can_run() {
         return;
     }
-    println!("| step | fault | left as before, between or after |\n|---|---|---|");
     let columns = matrix(rows, every);
-    println!("\n{} cases", count(&columns));
+    println!("\n{}\n{} cases", table(rows, &columns), count(&columns));
     let wrong: usize = columns.iter().flat_map(|(_, cells)| cells).map(|(_, cell)| cell.wrong).sum();
     assert_eq!(wrong, 0, "cases that do not hold");
 }

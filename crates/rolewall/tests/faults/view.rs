@@ -123,7 +123,20 @@ fn is_lead(line: &str) -> bool {
 }
 
 fn worded(object: &str, prefix: Option<&str>) -> String {
-    prefix.map_or(object.to_owned(), |prefix| object.replace(prefix, "revision-"))
+    let object = in_order(object);
+    prefix.map_or(object.clone(), |prefix| object.replace(prefix, "revision-"))
+}
+
+/// The elements of a set in one order: Linux has them in another each time.
+fn in_order(object: &str) -> String {
+    let parts = object.split_once("elements = {").and_then(|(before, rest)| {
+        let (elements, after) = rest.split_once('}')?;
+        Some((before, elements, after))
+    });
+    let Some((before, elements, after)) = parts else { return object.to_owned() };
+    let mut elements: Vec<&str> = elements.split(',').map(str::trim).collect();
+    elements.sort_unstable();
+    format!("{before}elements = {{ {} }}{after}", elements.join(", "))
 }
 
 /// Ours, and those of others.
