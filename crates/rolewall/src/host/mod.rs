@@ -74,8 +74,12 @@ impl Host {
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             Err(e) => return Err(file_failure("list", &path, &e)),
         };
+        // What cannot be listed to its end is not empty: whoever is in the rest must not be taken for gone.
+        let entries: Result<Vec<_>, Error> = entries.map(|entry| Ok(entry?.file_name())).collect();
+        let entries = entries.map_err(|e| file_failure("list", &path, &e))?;
         let mut names: Vec<String> = entries
-            .filter_map(|e| e.ok()?.file_name().into_string().ok())
+            .into_iter()
+            .filter_map(|name| name.into_string().ok())
             .filter(|n| !n.starts_with('.') && n.ends_with(extension))
             .collect();
         names.sort();

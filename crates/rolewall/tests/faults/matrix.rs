@@ -1,7 +1,7 @@
 //! Every fault at every call of every step, and the table of what came of it.
 //! Not here: what must hold after each ([`super::judge`]).
 
-use super::calls::Kind;
+use super::calls::{Call, Kind};
 use super::judge::{Next, Outcome, case};
 use super::stage::Stage;
 use super::steps::{Known, STEPS, Step};
@@ -192,6 +192,26 @@ fn a_part_of_the_matrix_of_calls() {
 #[test]
 fn a_part_of_the_matrix_of_disks() {
     hold(&DISKS, 24);
+}
+
+/// Nodes whose files are in a directory that cannot be listed are not gone.
+#[test]
+fn an_inventory_that_cannot_be_listed_is_not_taken_for_a_smaller_one() {
+    if !can_run() {
+        return;
+    }
+    let stage = Stage::new();
+    let step = STEPS.into_iter().find(|step| step.name == "apply --final, elements").unwrap();
+    let known = step.learn(&stage);
+    let files = known.calls.iter().filter(|call| call.kind == Kind::File).enumerate();
+    let lists =
+        |call: &Call| call.name == "getdents64" && call.paths.iter().any(|p| p.ends_with("/cluster.d"));
+    let moments: Vec<usize> = files.filter(|(_, call)| lists(call)).map(|(at, _)| at).collect();
+    assert!(!moments.is_empty());
+    for at in moments {
+        let outcome = case(&stage, &known, Fault::Fail(Kind::File, at, Errno::EIO), Next::Again);
+        assert_eq!(outcome, Ok(Some(Outcome::Before)));
+    }
 }
 
 /// The kernel has done it, and nobody was told: neither the journal nor the command may say otherwise.
