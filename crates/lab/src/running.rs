@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 /// How long output may still come after a command has ended. Only a process that it left behind and that
 /// holds its output, or a machine so busy that what was printed is not yet read, makes this time matter.
-const OUTPUT_GRACE: Duration = Duration::from_secs(2);
+const OUTPUT_GRACE: Duration = Duration::from_secs(1);
 
 /// A command that runs; killed when dropped, with the processes of its group.
 #[derive(Debug)]
