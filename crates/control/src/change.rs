@@ -4,7 +4,7 @@
 //! A step has at most two transactions. The first is the change that packets see. The second removes
 //! what they can no longer reach: removed in the first it cost 5 to 14 of 200,000 packets (measured).
 
-use crate::frame::{ARMED, Held, Leads, Parts, alive_for, armed, led_chain};
+use crate::frame::{ARMED, Held, Leads, Parts, alive_for, armed, led_chain, under_panic};
 use crate::{Phase, Revision};
 use rolewall_ruleset::table::Hook;
 use rolewall_ruleset::transaction::IfThere;
@@ -26,6 +26,9 @@ pub enum NotPossible {
         /// The candidate that is no longer in force.
         candidate: Revision,
     },
+    /// Nobody has closed the host.
+    #[error("this host is not in panic: there is nothing to resume from")]
+    NoPanic,
 }
 
 /// A step, holding what its transactions borrow.
@@ -37,13 +40,21 @@ pub struct Change<'g> {
     /// Our own table sleeps: it is woken first.
     wake: bool,
     generation: Option<&'g Generation>,
-    /// What stands already of that generation, and is made anew.
+    /// What closes the host.
+    closing: Option<&'g Generation>,
+    /// What stands already of these two, and is made anew.
     standing: Parts,
     /// Elements of `armed` that must still be alive, or the step is refused by the kernel.
     must_be_alive: bool,
     disarm: bool,
     arm: Vec<Element>,
     armed: Set,
+    /// The leads by which the host is closed, which every step but [`Change::resume`] keeps.
+    panic: Leads,
+    /// The hooks on which a base chain hangs already.
+    hooks: BTreeSet<Hook>,
+    /// What leads where the host is not closed: the candidate, and what is confirmed.
+    beneath: (Leads, Leads),
     leads: Vec<Chain>,
     new_hooks: BTreeSet<Hook>,
     /// Base chains that the frame has not, or has otherwise.
@@ -64,7 +75,7 @@ impl<'g> Change<'g> {
         let now = held.unwrap_or(&none);
         let entries: Leads = candidate.entries.iter().cloned().collect();
         let mut change = Change::on(table, held);
-        change.lead(now, &entries, &now.confirmed);
+        change.lead(&entries, &now.confirmed);
         change.arm = alive_for(u64::try_from(window.as_millis()).unwrap_or(u64::MAX));
         change.disarm = held.is_some();
         change.surplus = now.parts_but(&[now.confirmed_revision()]);
@@ -76,11 +87,10 @@ impl<'g> Change<'g> {
     pub fn confirm(table: &TableId, held: Option<&Held>) -> Result<Change<'g>, NotPossible> {
         let (held, candidate) = under_test(held)?;
         let mut change = Change::on(table, Some(held));
-        change.lead(held, &Leads::new(), &held.candidate);
+        change.lead(&Leads::new(), &held.candidate);
         change.must_be_alive = true;
         change.surplus = held.parts_but(&[Some(candidate)]);
-        change.surplus_hooks =
-            held.hooks.iter().filter(|h| !held.candidate.contains_key(h)).copied().collect();
+        change.surplus_hooks = held.hooks_but(&[&held.candidate, &held.panic]);
         Ok(change)
     }
 
@@ -91,15 +101,14 @@ impl<'g> Change<'g> {
             _ => return Err(NotPossible::NoTest),
         };
         let mut change = Change::on(table, Some(held));
-        if held.confirmed.is_empty() {
+        if held.confirmed.is_empty() && held.panic.is_empty() {
             change.delete_table = true;
             return Ok(change);
         }
-        change.lead(held, &Leads::new(), &held.confirmed);
+        change.lead(&Leads::new(), &held.confirmed);
         change.disarm = true;
         change.surplus = held.parts_but(&[held.confirmed_revision()]);
-        change.surplus_hooks =
-            held.hooks.iter().filter(|h| !held.confirmed.contains_key(h)).copied().collect();
+        change.surplus_hooks = held.hooks_but(&[&held.confirmed, &held.panic]);
         Ok(change)
     }
 
@@ -110,20 +119,62 @@ impl<'g> Change<'g> {
         let now = held.unwrap_or(&none);
         let entries: Leads = generation.entries.iter().cloned().collect();
         let mut change = Change::on(table, held);
-        change.lead(now, &Leads::new(), &entries);
+        change.lead(&Leads::new(), &entries);
         change.disarm = held.is_some();
         let revision = entries.values().next().and_then(|entry| Revision::of_name(entry));
         change.surplus = now.parts_but(&[revision]);
-        change.mend(now, revision, generation);
-        change.surplus_hooks = now.hooks.iter().filter(|h| !entries.contains_key(h)).copied().collect();
+        if let Some(standing) = revision.and_then(|r| now.generations.get(&r)) {
+            change.mend(standing, generation);
+        }
+        change.surplus_hooks = now.hooks_but(&[&entries, &now.panic]);
         change.generation = Some(generation);
         change
+    }
+
+    /// Closes the host by these chains, which come before whatever leads now; what is beneath stays as it is.
+    pub fn panic(table: &TableId, held: Option<&Held>, closing: &'g Generation) -> Change<'g> {
+        let none = Held::default();
+        let now = held.unwrap_or(&none);
+        let mut change = Change::on(table, held);
+        change.lead(&now.candidate, &now.confirmed);
+        change.closing(held, closing)
+    }
+
+    /// The same step, and the host is closed by these chains in the same transaction.
+    pub fn closing(mut self, held: Option<&Held>, closing: &'g Generation) -> Change<'g> {
+        let (candidate, confirmed) = std::mem::take(&mut self.beneath);
+        self.panic = closing.entries.iter().cloned().collect();
+        self.lead(&candidate, &confirmed);
+        self.surplus_hooks.retain(|hook| !self.panic.contains_key(hook));
+        if let Some(held) = held {
+            self.mend(&held.panic_parts, closing);
+        }
+        self.closing = Some(closing);
+        self
+    }
+
+    /// Opens the host again to exactly what is beneath.
+    pub fn resume(table: &TableId, held: Option<&Held>) -> Result<Change<'g>, NotPossible> {
+        let held = held.filter(|held| held.is_closed()).ok_or(NotPossible::NoPanic)?;
+        let mut change = Change::on(table, Some(held));
+        if held.candidate.is_empty() && held.confirmed.is_empty() {
+            change.delete_table = true;
+            return Ok(change);
+        }
+        change.panic = Leads::new();
+        change.lead(&held.candidate, &held.confirmed);
+        change.surplus = held.panic_parts.clone();
+        change.surplus_hooks = held.hooks_but(&[&held.candidate, &held.confirmed]);
+        Ok(change)
     }
 
     /// Removes generations that no packet is led to, which a killed run left behind; none if there are none.
     pub fn clear_unreached(table: &TableId, held: &Held) -> Option<Change<'g>> {
         let mut change = Change::on(table, Some(held));
         change.surplus = held.parts_but(&[held.confirmed_revision(), held.candidate_revision()]);
+        if held.panic.is_empty() {
+            change.surplus.extend(&held.panic_parts);
+        }
         change.tidy().is_some().then_some(change)
     }
 
@@ -134,11 +185,15 @@ impl<'g> Change<'g> {
             delete_table: false,
             wake: held.is_some_and(|h| h.dormant),
             generation: None,
+            closing: None,
             standing: Parts::default(),
             must_be_alive: false,
             disarm: false,
             arm: Vec::new(),
             armed: armed(),
+            panic: held.map(|h| h.panic.clone()).unwrap_or_default(),
+            hooks: held.map(|h| h.hooks.clone()).unwrap_or_default(),
+            beneath: (Leads::new(), Leads::new()),
             leads: Vec::new(),
             new_hooks: BTreeSet::new(),
             misplaced: held.map(|h| h.misplaced.clone()).unwrap_or_default(),
@@ -148,17 +203,20 @@ impl<'g> Change<'g> {
     }
 
     /// Every base chain that is there or is needed gets its leads anew.
-    fn lead(&mut self, held: &Held, candidate: &Leads, confirmed: &Leads) {
-        let needed: BTreeSet<Hook> = candidate.keys().chain(confirmed.keys()).copied().collect();
-        self.new_hooks = needed.difference(&held.hooks).copied().collect();
-        self.leads = needed.union(&held.hooks).map(|hook| led_chain(*hook, candidate, confirmed)).collect();
+    fn lead(&mut self, candidate: &Leads, confirmed: &Leads) {
+        let all = [candidate, confirmed, &self.panic];
+        let needed: BTreeSet<Hook> = all.iter().flat_map(|leads| leads.keys()).copied().collect();
+        let chain = |hook: &Hook| under_panic(led_chain(*hook, candidate, confirmed), self.panic.get(hook));
+        self.leads = needed.union(&self.hooks).map(chain).collect();
+        self.new_hooks = needed.difference(&self.hooks).copied().collect();
+        self.beneath = (candidate.clone(), confirmed.clone());
     }
 
-    /// What stands of the revision that is loaded is made anew; its chains that are not wanted go last.
-    fn mend(&mut self, held: &Held, revision: Option<Revision>, wanted: &Generation) {
-        self.standing = revision.and_then(|r| held.generations.get(&r)).cloned().unwrap_or_default();
-        let unwanted = self.standing.chains.iter().filter(|name| wanted.parts.chain(name).is_none());
+    /// What stands of a generation that is loaded is made anew; its chains that are not wanted go last.
+    fn mend(&mut self, standing: &Parts, wanted: &Generation) {
+        let unwanted = standing.chains.iter().filter(|name| wanted.parts.chain(name).is_none());
         self.surplus.chains.extend(unwanted.cloned());
+        self.standing.extend(standing);
     }
 
     /// The change that packets see.
@@ -179,7 +237,7 @@ impl<'g> Change<'g> {
         self.clearing(&mut ops);
         // Base chains before the rest, as a listing has them: without rules they accept, as if they were not.
         ops.extend(self.leads.iter().filter(|c| self.is_new(c)).map(|chain| Op::AddChain(id, chain)));
-        if let Some(generation) = self.generation {
+        for generation in self.generation.into_iter().chain(self.closing) {
             add_generation(id, generation, &self.standing, &mut ops);
         }
         for chain in &self.leads {
@@ -268,9 +326,26 @@ impl Held {
         let gone = self.generations.iter().filter(|(revision, _)| !kept.contains(&Some(**revision)));
         let mut all = Parts::default();
         for (_, parts) in gone {
-            all.chains.extend(parts.chains.iter().cloned());
-            all.sets.extend(parts.sets.iter().cloned());
+            all.extend(parts);
         }
         all
+    }
+
+    /// The hooks on which a base chain hangs that none of these leads from.
+    fn hooks_but(&self, kept: &[&Leads]) -> Vec<Hook> {
+        let is_kept = |hook: &&Hook| kept.iter().any(|leads| leads.contains_key(hook));
+        self.hooks.iter().filter(|hook| !is_kept(hook)).copied().collect()
+    }
+
+    /// Whether there is anything of a panic, leads or chains that a killed run left behind.
+    pub fn is_closed(&self) -> bool {
+        !self.panic.is_empty() || self.panic_parts != Parts::default()
+    }
+}
+
+impl Parts {
+    fn extend(&mut self, more: &Parts) {
+        self.chains.extend(more.chains.iter().cloned());
+        self.sets.extend(more.sets.iter().cloned());
     }
 }

@@ -10,6 +10,9 @@
 //!
 //! A hook that the confirmed revision has and the candidate has not is led past by `meta nfproto @armed accept`.
 //!
+//! While the operator has closed the host, `goto panic-in` comes before both, so that what is beneath stays
+//! exactly as it is, and a test beneath ends at its deadline all the same.
+//!
 //! The elements of `armed` carry a timeout. When it has run out Linux itself leads packets back to what
 //! was in force before: no process, file, clock or cron of ours takes part.
 //!
@@ -28,6 +31,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The set whose living elements keep a candidate in force.
 pub const ARMED: &str = "armed";
 
+/// What the names of the chains and sets begin with, before a dash, that close the host.
+pub const PANIC: &str = "panic";
+
 /// NFPROTO_IPV4 and NFPROTO_IPV6: one element each, so that neither family can be left behind.
 const FAMILIES: [u8; 2] = [2, 10];
 
@@ -41,6 +47,8 @@ pub struct Held {
     pub confirmed: Leads,
     /// The entry chain under test, by hook, whether or not the test has ended.
     pub candidate: Leads,
+    /// The entry chain by which the operator has closed the host, by hook; before the other two.
+    pub panic: Leads,
     /// What is left of the test in milliseconds; none once it has ended.
     pub remaining_ms: Option<u64>,
     /// Hooks on which a base chain of ours hangs, as it should.
@@ -51,6 +59,8 @@ pub struct Held {
     pub dormant: bool,
     /// Chains and sets of every generation that is there, reached or not.
     pub generations: BTreeMap<Revision, Parts>,
+    /// Chains and sets that close the host, reached or not.
+    pub panic_parts: Parts,
 }
 
 /// Names of a generation's parts.
@@ -96,13 +106,19 @@ impl Held {
     fn read_leads(&mut self, hook: Hook, chain: &Chain) {
         for rule in &chain.rules {
             let Some(Expr::Verdict(Verdict::Goto(entry))) = rule.exprs.last() else { continue };
-            let lead = if rule.exprs.len() == 1 { &mut self.confirmed } else { &mut self.candidate };
+            let lead = match rule.exprs.len() {
+                1 if is_of_panic(entry) => &mut self.panic,
+                1 => &mut self.confirmed,
+                _ => &mut self.candidate,
+            };
             lead.insert(hook, entry.clone());
         }
     }
 
     fn read_part(&mut self, name: &str, of: impl Fn(&mut Parts) -> &mut Vec<String>) {
-        if let Some(revision) = Revision::of_name(name) {
+        if is_of_panic(name) {
+            of(&mut self.panic_parts).push(name.to_owned());
+        } else if let Some(revision) = Revision::of_name(name) {
             of(self.generations.entry(revision).or_default()).push(name.to_owned());
         }
     }
@@ -161,6 +177,19 @@ pub fn led_chain(hook: Hook, candidate: &Leads, confirmed: &Leads) -> Chain {
     if !candidate.is_empty() && new.is_none() && old.is_some() {
         let pass = [while_armed(), vec![Expr::Verdict(Verdict::Accept)]].concat();
         chain.rules.insert(0, Rule { exprs: pass, ..Rule::default() });
+    }
+    chain
+}
+
+/// Whether a chain or set of this name closes the host.
+pub fn is_of_panic(name: &str) -> bool {
+    name.strip_prefix(PANIC).is_some_and(|rest| rest.starts_with('-'))
+}
+
+/// The base chain of one hook while the host is closed: every packet goes there, whatever else leads.
+pub fn under_panic(mut chain: Chain, entry: Option<&String>) -> Chain {
+    if let Some(entry) = entry {
+        chain.rules.insert(0, Rule { exprs: lead_to(entry), ..Rule::default() });
     }
     chain
 }

@@ -23,7 +23,7 @@ pub(crate) enum Kind {
 }
 
 /// What went wrong, as the operator reads it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Failure {
     pub(crate) kind: Kind,
     what: String,
@@ -83,7 +83,7 @@ impl From<Problems> for Failure {
 impl From<NotPossible> for Failure {
     fn from(reason: NotPossible) -> Failure {
         let help = match reason {
-            NotPossible::NoTest => "rolewall status says where this host stands",
+            NotPossible::NoTest | NotPossible::NoPanic => "rolewall status says where this host stands",
             NotPossible::Expired { .. } => "rolewall apply starts a new test",
         };
         Failure::input(reason).help(help)
