@@ -75,7 +75,7 @@ impl Lowering<'_> {
 
     /// Before any check for invalid packets: neighbour discovery is untracked, and path MTU discovery must
     /// work even for flows that conntrack has lost.
-    fn icmp_in(&mut self) -> String {
+    pub(super) fn icmp_in(&mut self) -> String {
         let name = self.name("icmp");
         let link_local = "fe80::/10".parse().ok();
         let mut rules = vec![

@@ -14,6 +14,7 @@
 //! commit. One hash set for each role's addresses costs a lookup for each role that is a client, on new
 //! flows alone, and a joining node costs one element a role and family.
 
+pub mod closed;
 mod floor;
 mod ports;
 mod refuse;
@@ -36,8 +37,7 @@ pub fn table_id() -> TableId {
 
 /// Lowers a plan. Every name in the result begins with the prefix and a dash.
 pub fn lower(plan: &Plan, prefix: &str) -> Generation {
-    let every_node = zones::every_node(plan);
-    let mut lowering = Lowering { plan, prefix, every_node, sets: Vec::new(), chains: Vec::new() };
+    let mut lowering = lowering(plan, prefix);
     lowering.zone_sets();
     lowering.refusals();
     let mut entries = vec![(Hook::Input, lowering.inbound()), (Hook::Output, lowering.outbound())];
@@ -45,10 +45,11 @@ pub fn lower(plan: &Plan, prefix: &str) -> Generation {
         entries.push((Hook::Forward, lowering.forward(mode)));
     }
     entries.sort();
-    let mut generation = Generation { entries, ..Generation::empty(&table_id()) };
-    generation.parts.sets = lowering.sets;
-    generation.parts.chains = lowering.chains;
-    generation
+    lowering.done(entries)
+}
+
+fn lowering<'a>(plan: &'a Plan, prefix: &'a str) -> Lowering<'a> {
+    Lowering { plan, prefix, every_node: zones::every_node(plan), sets: Vec::new(), chains: Vec::new() }
 }
 
 /// Whether a generation refuses somebody even what is established.
@@ -71,6 +72,13 @@ struct Lowering<'a> {
 }
 
 impl Lowering<'_> {
+    fn done(self, entries: Vec<(Hook, String)>) -> Generation {
+        let mut generation = Generation { entries, ..Generation::empty(&table_id()) };
+        generation.parts.sets = self.sets;
+        generation.parts.chains = self.chains;
+        generation
+    }
+
     /// A name of this generation.
     fn name(&self, rest: impl std::fmt::Display) -> String {
         format!("{}-{rest}", self.prefix)

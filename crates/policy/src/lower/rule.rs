@@ -217,6 +217,15 @@ impl Parts {
         }
     }
 
+    /// `tcp dport 22`, or `tcp dport { 22, 2222 }`
+    pub(super) fn dport_among(self, proto: u8, ports: &[u16]) -> Parts {
+        let load = self.dport(proto);
+        match ports {
+            [one] => load.is(&one.to_be_bytes()),
+            several => load.among(DataType::InetService, several.iter().map(|p| p.to_be_bytes().to_vec())),
+        }
+    }
+
     /// `icmp type { ... }` or `icmpv6 type { ... }`
     pub(super) fn icmp_type(self, ip: Ip, kinds: &[u8]) -> Parts {
         let (proto, kind) = match ip {

@@ -69,7 +69,7 @@ impl Lowering<'_> {
 
     /// Trusted networks are never filtered.
     pub(super) fn trusted(&self, side: Side) -> Vec<Rule> {
-        let accept = |parts: Parts| because(parts.accept(), "trusted network: never filtered");
+        let accept = |parts: Parts| because(parts.accept(), TRUSTED_WHY);
         self.in_nets(TRUSTED, &self.plan.trusted, side, accept)
     }
 }
@@ -90,6 +90,8 @@ pub(super) fn every_node(plan: &Plan) -> Vec<&str> {
     let is_all = union.len() == all.len();
     if is_all { roles.map(|(label, _)| label.as_str()).collect() } else { vec![EVERY_NODE] }
 }
+
+pub(super) const TRUSTED_WHY: &str = "trusted network: never filtered";
 
 pub(super) const DENY: &str = "deny-net";
 pub(super) const TRUSTED: &str = "trusted-net";

@@ -2,7 +2,7 @@
 //! Not here: how a permit becomes rules.
 
 use super::media::Protected;
-use super::{DropLog, EVERY_NODE, Me, NODE, NamedLimit, Permit, Plan, SSH, Warning, Why, Zone, is_ssh};
+use super::{DropLog, EVERY_NODE, Me, NODE, NamedLimit, Permit, Plan, Warning, Why, Zone, is_ssh};
 use crate::catalogue::{Origin, PublicReach};
 use crate::observed::{self, Key};
 use crate::{
@@ -172,8 +172,7 @@ impl<'a> Deriving<'a> {
 
     /// A host that nobody gave a role loses all that it serves: better said before than found out.
     fn warn_of_no_role(&mut self) {
-        let is_ssh = |p: &Permit| p.why.role.0 == NODE && p.why.service == SSH;
-        if self.inputs.me.roles.is_empty() && self.inbound.iter().all(is_ssh) {
+        if self.inputs.me.roles.is_empty() && self.inbound.iter().all(Permit::is_ssh) {
             self.warnings.push(Warning {
                 what: "this host has no role: everything that comes in but ssh is refused".into(),
                 help: "give it roles in /etc/rolewall/cluster.toml; rolewall diff shows what closes".into(),

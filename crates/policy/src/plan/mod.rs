@@ -126,6 +126,13 @@ pub(crate) fn is_ssh(role: &Role, service: &Service) -> bool {
     role.name.0 == NODE && service.name == SSH
 }
 
+impl Permit {
+    /// Whether it is the operator's way in.
+    pub(crate) fn is_ssh(&self) -> bool {
+        self.why.role.0 == NODE && self.why.service == SSH
+    }
+}
+
 /// The label of the zone of all nodes.
 pub const EVERY_NODE: &str = "nodes";
 
