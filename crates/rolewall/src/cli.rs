@@ -93,6 +93,14 @@ pub(crate) enum Command {
     Disable,
     /// Bring the last confirmed revision back
     Enable,
+    /// Close this host to all but admin and trusted networks, at once, and keep it so after a reboot
+    ///
+    /// Established calls and sessions end too, in both directions, but those of admin and trusted networks. What
+    /// is in force beneath stays as it is. Works from what was confirmed, also where the inventory is broken.
+    /// The address of your own ssh session is let in where no admin or trusted network holds it.
+    Panic(PanicArgs),
+    /// Open this host again to exactly what was in force before the panic
+    Resume,
     /// Admit a node that joins, or end a node that leaves, without touching anything else
     #[command(subcommand)]
     Node(NodeCommand),
@@ -322,6 +330,17 @@ pub(crate) struct AuditArgs {
     /// Log in with credentials that products are shipped with, too (the queue's guest)
     #[arg(long)]
     pub(crate) try_defaults: bool,
+}
+
+/// `rolewall panic`
+#[derive(Debug, Args)]
+pub(crate) struct PanicArgs {
+    /// Let this address reach ssh besides; may be given several times
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) admit: Vec<std::net::IpAddr>,
+    /// Close even if it cuts your own session, or lets nobody in
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 /// `rolewall node`

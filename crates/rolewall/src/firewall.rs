@@ -3,7 +3,7 @@
 
 use crate::beside::beside;
 use crate::failure::{Failure, Kind};
-use rolewall_control::frame::{ARMED, Leads, armed, led_chain};
+use rolewall_control::frame::{ARMED, Leads, armed, led_chain, under_panic};
 use rolewall_control::{Change, Held, Phase, Revision};
 use rolewall_kernel::nft::Nft;
 use rolewall_policy::lower::table_id;
@@ -181,8 +181,12 @@ pub(crate) fn leads(generation: &Generation) -> Leads {
 /// In words, what differs between the base chains that are held and those that these entries make: one
 /// lead that is gone opens its hook, whatever the others do.
 pub(crate) fn frame_differences(seen: &Seen, confirmed: &Leads, candidate: &Leads) -> Vec<String> {
-    let hooks: BTreeSet<Hook> = confirmed.keys().chain(candidate.keys()).copied().collect();
-    let chains = hooks.iter().map(|hook| led_chain(*hook, candidate, confirmed)).collect();
+    // Whether the host is to be closed is another question ([`crate::closed`]).
+    let panic = &seen.held.panic;
+    let hooks: BTreeSet<Hook> =
+        confirmed.keys().chain(candidate.keys()).chain(panic.keys()).copied().collect();
+    let led = |hook: &Hook| under_panic(led_chain(*hook, candidate, confirmed), panic.get(hook));
+    let chains = hooks.iter().map(led).collect();
     let frame = |flags, chains| Table { id: seen.outline.id.clone(), flags, sets: vec![armed()], chains };
     let wanted = frame(TableFlags::default(), chains);
     let is_wanted = |c: &&Chain| wanted.chain(&c.name).is_some() || (c.base.is_some() && !is_idle(c));

@@ -170,7 +170,7 @@ fn listening(
 }
 
 /// The configuration of services: for a plan, of those programs that roles know.
-fn read_files(
+pub(crate) fn read_files(
     host: &Host,
     facts: &HostFacts,
     look: Look<'_>,
@@ -187,7 +187,7 @@ fn read_files(
     })
 }
 
-fn inventory_files(host: &Host) -> Result<Vec<rolewall_policy::Source>, Failure> {
+pub(crate) fn inventory_files(host: &Host) -> Result<Vec<rolewall_policy::Source>, Failure> {
     let main = host.source(CLUSTER)?;
     Ok(main.into_iter().chain(host.sources_in(CLUSTER_D, ".toml")?).collect())
 }

@@ -4,9 +4,11 @@
 #[macro_use]
 mod output;
 
+mod at_hand;
 mod beside;
 mod candidate;
 mod cli;
+mod closed;
 mod commands;
 mod cut;
 mod failure;
@@ -30,8 +32,8 @@ use clap::{CommandFactory, Parser};
 use cli::{Cli, Command, NodeCommand, PlanFormat};
 use commands::confirm::SameSession;
 use commands::{
-    apply, audit, confirm, detect, diff, drill, explain, init, json, lint, node, plan, print, revert, status,
-    switch, verify, voipnow_firewall,
+    apply, audit, boot, confirm, detect, diff, drill, explain, init, json, lint, node, panic, plan, print,
+    revert, status, switch, verify, voipnow_firewall,
 };
 use cut::{Asked, EndedDocument, OwnSession};
 use failure::Failure;
@@ -164,13 +166,19 @@ fn dispatch(host: &Host, cli: Cli) -> Result<u8, Failure> {
         }
         Command::Drill(arguments) => return drill::drill(host, &arguments, as_json),
         Command::Init(arguments) => print!("{}", init::init(host, arguments.print)?),
-        Command::Boot => match switch::boot(host)? {
-            Some(revision) => {
-                let text = format!("revision {revision} is in force\n");
-                eprint!("{text}");
-            }
-            None => eprintln!("nothing to load: disabled, or never confirmed"),
-        },
+        Command::Panic(arguments) => {
+            let closed = panic::panic(host, &arguments)?;
+            say(as_json, &closed.document(), &closed.text())?;
+        }
+        Command::Resume => {
+            let revision = panic::resume(host)?;
+            let document = json!({"panic": false, "revision": revision.map(|r| r.0)});
+            say(as_json, &document, &panic::resumed(revision))?;
+        }
+        Command::Boot => {
+            let text = format!("{}\n", boot::boot(host)?.text());
+            eprint!("{text}");
+        }
         Command::Janitor => revert::janitor(host)?,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "rolewall", &mut std::io::stdout());

@@ -5,6 +5,7 @@ use super::switch::confirmed;
 use crate::beside::beside;
 use crate::candidate::{in_force, out_of_force};
 use crate::cli::ApplyArgs;
+use crate::closed;
 use crate::cut::{Asked, Ended, OwnSession, Reach, cut, left};
 use crate::failure::{Failure, Kind};
 use crate::firewall::{Firewall, Seen, generation_differences};
@@ -16,6 +17,7 @@ use crate::precheck::{self, Cut, Live};
 use crate::safety_net;
 use crate::settle::{return_to_previous, settle};
 use crate::state::artefact::Stage;
+use crate::state::closed::Closed;
 use crate::state::{Notes, Store};
 use crate::step::{Basis, Step};
 use rolewall_control::{Change, Phase, Revision};
@@ -65,6 +67,7 @@ pub(crate) fn apply(host: &Host, arguments: &ApplyArgs) -> Result<Applied, Failu
     let inputs = inputs?;
     inputs.tell_notes();
     let mut stand = stand?;
+    closed::refuse(&stand.store, stand.seen.as_ref().map(|s| &s.held), "apply")?;
     stand.notes.stand_in = inputs.stand_in.clone();
     hold_if_shrunk(&inputs, &stand.notes, arguments)?;
     let (nodes, window) = (inputs.inventory.nodes.len(), inputs.settings.test_window);
@@ -161,6 +164,7 @@ impl Applying<'_> {
                 keep_on_disk(&self.stand.store, revision, &wanted)?;
                 // One that was cut short left it in force, and a boot would not.
                 self.stand.notes.disabled = false;
+                self.stand.store.keep_closed(&Closed::of(self.plan, revision))?;
                 if self.stand.notes != self.stand.before {
                     self.stand.store.write_notes(&self.stand.notes)?;
                 }
@@ -194,6 +198,7 @@ impl Applying<'_> {
         firewall.commit(&Transaction { generation: None, ops })?;
         firewall.verify(revision, &wanted)?;
         store.write_artefact(Stage::Confirmed, revision, &wanted)?;
+        store.keep_closed(&Closed::of(self.plan, revision))?;
         // The inventory says it all now.
         joined::forget_all_but(store, None);
         notes.nodes = self.nodes;
@@ -258,6 +263,7 @@ impl Applying<'_> {
         notes.left_by_test.clone_from(&self.left);
         notes.session = self.live.sessions.first().map(ToString::to_string);
         store.write_notes(notes)?;
+        store.write_closed(Stage::Candidate, &Closed::of(self.plan, revision))?;
         store.write_artefact(Stage::Candidate, revision, generation)
     }
 

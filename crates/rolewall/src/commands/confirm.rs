@@ -3,6 +3,7 @@
 
 use super::apply::confirm_held;
 use crate::candidate::in_force;
+use crate::closed;
 use crate::cut::{Asked, Ended, Reach, cut};
 use crate::failure::Failure;
 use crate::firewall::{Firewall, Seen};
@@ -46,6 +47,7 @@ pub(crate) fn confirm(
     let _lock = store.lock("confirm")?;
     let mut firewall = Firewall::open()?;
     let mut notes = store.notes()?;
+    closed::refuse(&store, firewall.look()?.as_ref().map(|seen| &seen.held), "confirm")?;
     let under_test = under_test(&mut firewall)?;
     let (Phase::Test { candidate, .. }, Some(seen)) = settle(host, &store, &mut firewall, &mut notes)? else {
         let late = |candidate| NotPossible::Expired { candidate };

@@ -3,6 +3,7 @@
 
 pub(crate) mod apply;
 pub(crate) mod audit;
+pub(crate) mod boot;
 pub(crate) mod confirm;
 pub(crate) mod detect;
 pub(crate) mod diff;
@@ -11,6 +12,7 @@ pub(crate) mod explain;
 pub(crate) mod init;
 pub(crate) mod lint;
 pub(crate) mod node;
+pub(crate) mod panic;
 pub(crate) mod plan;
 pub(crate) mod print;
 pub(crate) mod revert;

@@ -9,7 +9,8 @@ use crate::joined;
 use crate::state::Store;
 use crate::state::artefact::Stage;
 use rolewall_control::frame::Leads;
-use rolewall_control::{Phase, Revision};
+use rolewall_control::{Held, Phase, Revision};
+use rolewall_policy::lower::closed::{FALLBACK, admitted};
 use serde::Serialize;
 
 /// The document of `status --json`.
@@ -23,6 +24,12 @@ pub(crate) struct Status {
     /// Nodes that joined or left since the revision was confirmed.
     amended: usize,
     disabled: bool,
+    /// The operator has closed this host to all but admin and trusted networks.
+    panic: bool,
+    /// Addresses that may reach ssh besides.
+    admitted: Vec<String>,
+    /// At boot the confirmed revision could not be loaded, and a lesser one is in force.
+    fallback: bool,
     drift: Vec<String>,
     foreign: Vec<ForeignTable>,
     notes: Vec<String>,
@@ -51,6 +58,9 @@ pub(crate) fn status(host: &Host) -> Result<Status, Failure> {
         previous_revision: previous(phase).map(|r| r.0),
         amended: 0,
         disabled: notes.disabled,
+        panic: seen.as_ref().is_some_and(|s| !s.held.panic.is_empty()),
+        admitted: Vec::new(),
+        fallback: seen.as_ref().is_some_and(|s| is_fallback(&s.held)),
         drift: Vec::new(),
         foreign: foreign::tables(&mut firewall)?.iter().map(foreign_table).collect(),
         notes: remarks(phase),
@@ -67,7 +77,41 @@ pub(crate) fn status(host: &Host) -> Result<Status, Failure> {
             .drift
             .push("a revision was confirmed, and the kernel holds none: rolewall enable loads it".into());
     }
+    status.tell_panic(&store, &mut firewall, seen.as_ref())?;
     Ok(status)
+}
+
+/// What `boot` loads where it cannot load the whole says so in its name.
+fn is_fallback(held: &Held) -> bool {
+    held.confirmed.values().any(|entry| entry.contains(&format!("-{FALLBACK}-")))
+}
+
+impl Status {
+    /// Whether the kernel is closed as it was asked to be, and whom it lets in.
+    fn tell_panic(
+        &mut self,
+        store: &Store,
+        firewall: &mut Firewall,
+        seen: Option<&Seen>,
+    ) -> Result<(), Failure> {
+        match store.panic() {
+            Ok(Some(wanted)) => {
+                self.admitted = admitted(&wanted).iter().map(ToString::to_string).collect();
+                if self.panic {
+                    self.drift.extend(firewall.panic_differences(seen, &wanted)?);
+                } else {
+                    self.drift.push("a panic was asked for, and the kernel is not closed: rolewall panic closes it, rolewall resume forgets it".into());
+                }
+            }
+            Ok(None) if self.panic => self.drift.push(
+                "this host is closed, and will not be after a reboot: rolewall panic again writes it down"
+                    .into(),
+            ),
+            Ok(None) => {}
+            Err(failure) => self.drift.push(failure.to_string()),
+        }
+        Ok(())
+    }
 }
 
 fn word(phase: Phase) -> &'static str {
@@ -125,6 +169,13 @@ fn drift(
     let Some(seen) = seen else { return Ok(Vec::new()) };
     let as_held = || frame_drift(store, seen, &seen.held.confirmed);
     let mut found = Vec::new();
+    if is_fallback(&seen.held) {
+        let reason =
+            super::switch::confirmed(store).err().map_or(String::new(), |f| format!(": {}", f.what()));
+        found.push(format!("revision {revision} could not be loaded at boot{reason}; its fallback is in force, which admits trusted networks, admin addresses and ssh alone: rolewall enable loads the revision once its file is whole, rolewall apply --final makes a new one"));
+        found.extend(as_held());
+        return Ok(found);
+    }
     let confirmed = match super::switch::confirmed(store) {
         Ok(artefact) if artefact.revision == revision => artefact,
         Ok(artefact) => {
@@ -178,7 +229,8 @@ impl Status {
 
     pub(crate) fn text(&self) -> String {
         let revision = self.revision.map(|r| format!(" revision {r}")).unwrap_or_default();
-        let mut lines = vec![match (self.state, self.deadline_s) {
+        let mut lines: Vec<String> = self.panic.then(|| self.panic_text()).into_iter().collect();
+        lines.push(match (self.state, self.deadline_s) {
             ("test", Some(left)) => {
                 let back =
                     self.previous_revision.map_or("no rules of ours".to_owned(), |p| format!("revision {p}"));
@@ -188,8 +240,9 @@ impl Status {
                 "off: disabled; rolewall enable brings the last confirmed revision back".into()
             }
             ("off", _) => "off: no table of ours is in the kernel".into(),
+            (state, _) if self.fallback => format!("{state}: the fallback of{revision} is in force"),
             (state, _) => format!("{state}:{revision} is in force"),
-        }];
+        });
         if self.amended > 0 {
             lines.push(format!("amended: {} times, by nodes that joined or left", self.amended));
         }
@@ -197,6 +250,15 @@ impl Status {
         lines.extend(self.drift.iter().map(|d| format!("drift: {d}")));
         lines.extend(self.foreign.iter().map(ForeignTable::text));
         lines.join("\n") + "\n"
+    }
+}
+
+impl Status {
+    fn panic_text(&self) -> String {
+        let besides = self.admitted.iter().map(|a| format!(", and ssh from {a}")).collect::<String>();
+        format!(
+            "panic: closed to all but admin and trusted networks{besides}; rolewall resume opens it to what is beneath:"
+        )
     }
 }
 

@@ -1,21 +1,18 @@
-//! `rolewall disable`, `enable` and `boot`: our table as a whole, away or back.
-//! Not here: test mode.
+//! `rolewall disable` and `enable`: our table as a whole, away or back.
+//! Not here: test mode, and what boot does where this cannot be done ([`super::boot`]).
 
+use crate::closed;
 use crate::failure::{Failure, Kind};
 use crate::firewall::{Firewall, Seen};
 use crate::foreign;
 use crate::host::Host;
 use crate::joined;
 use crate::safety_net;
-use crate::settle::{settle, settle_notes};
+use crate::settle::settle;
 use crate::state::artefact::{Artefact, Stage};
-use crate::state::lock::Lock;
 use crate::state::{Notes, Store};
 use rolewall_control::{Change, Phase, Revision};
 use rolewall_ruleset::{Generation, Op, TableFlags, TableId, Transaction};
-use rustix::fs::{FlockOperation, flock};
-use rustix::io::Errno;
-use std::fs::File;
 
 /// Takes our table away, and keeps it away: the one command that opens the host.
 pub(crate) fn disable(host: &Host) -> Result<(), Failure> {
@@ -25,7 +22,9 @@ pub(crate) fn disable(host: &Host) -> Result<(), Failure> {
     let mut firewall = Firewall::open()?;
     let mut notes = store.notes()?;
     // Asked before anything is written: whoever may not ask may not disable either.
-    let is_there = firewall.look()?.is_some();
+    let seen = firewall.look()?;
+    closed::refuse(&store, seen.as_ref().map(|s| &s.held), "disable")?;
+    let is_there = seen.is_some();
     let before = notes.clone();
     // On disk first: killed in between, the next boot must not bring back what was being taken away.
     notes.disabled = true;
@@ -79,67 +78,10 @@ pub(crate) fn enable(host: &Host) -> Result<Revision, Failure> {
         return Err(Failure::input(format_args!("a test of revision {candidate} is running"))
             .help("rolewall confirm keeps it, rolewall revert ends it; then rolewall enable"));
     }
-    load(&mut firewall, &artefact, &[])?;
+    load(&mut firewall, artefact.revision, &artefact.generation(), &[], None)?;
     notes.disabled = false;
     store.write_notes(&notes)?;
     Ok(artefact.revision)
-}
-
-/// As at boot: nothing is needed but the confirmed revision's file. None: disabled, or nothing was ever
-/// confirmed.
-pub(crate) fn boot(host: &Host) -> Result<Option<Revision>, Failure> {
-    host.live("boot")?;
-    let store = Store::of(host);
-    let _lock = lock_at_boot(&store)?;
-    let mut notes = store.notes().map_err(|failure| warn(&failure)).ok();
-    if notes.as_ref().is_some_and(|n| n.disabled) {
-        return Ok(None);
-    }
-    let mut firewall = Firewall::open()?;
-    let phase = Phase::of(firewall.look()?.as_ref().map(|seen| &seen.held));
-    if let (Phase::Confirmed { .. }, Some(notes)) = (phase, &mut notes) {
-        let _ = settle(host, &store, &mut firewall, notes).map_err(|failure| warn(&failure));
-    }
-    let Some(artefact) = artefact_at_boot(&store)? else { return Ok(None) };
-    let tested = notes.as_ref().filter(|n| n.last_revision != artefact.revision.0);
-    let asleep = tested.map(|n| foreign::awake(&mut firewall, &n.asleep_by_test));
-    let awake = asleep.and_then(|awake| awake.map_err(|failure| warn(&failure)).ok());
-    load(&mut firewall, &artefact, &awake.unwrap_or_default())?;
-    // Any test has ended with that; what it left on disk need not go for the revision to be in force.
-    if let Some(notes) = &mut notes {
-        let settled = settle_notes(&store, &mut firewall, notes, artefact.revision);
-        let _ = settled.map_err(|failure| warn(&failure));
-    }
-    safety_net::remove(host);
-    Ok(Some(artefact.revision))
-}
-
-/// What was confirmed, without the nodes that joined since where their journal cannot be read.
-fn artefact_at_boot(store: &Store) -> Result<Option<Artefact>, Failure> {
-    let Some(artefact) = store.artefact(Stage::Confirmed)? else { return Ok(None) };
-    Ok(Some(joined::replay(store, artefact.clone()).unwrap_or_else(|failure| {
-        warn(&failure);
-        artefact
-    })))
-}
-
-/// A lock that cannot be made keeps nobody out, and must not keep the host open. One that somebody holds
-/// means that the ruleset is being changed this moment.
-fn lock_at_boot(store: &Store) -> Result<Option<Lock>, Failure> {
-    let failure = match store.lock("boot") {
-        Ok(lock) => return Ok(Some(lock)),
-        Err(failure) => failure,
-    };
-    let is_held = |file| flock(file, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK);
-    if File::open(store.path("lock")).is_ok_and(is_held) {
-        return Err(failure);
-    }
-    warn(&failure);
-    Ok(None)
-}
-
-fn warn(failure: &Failure) {
-    eprintln!("warning: {failure}\n  (the confirmed revision is loaded all the same)");
 }
 
 /// The last confirmed revision with the nodes that joined it since.
@@ -151,22 +93,34 @@ pub(crate) fn confirmed(store: &Store) -> Result<Artefact, Failure> {
     joined::replay(store, artefact)
 }
 
-/// In one transaction with the tables of others that wake: packets are judged by something all the time.
-fn load(
+/// In one transaction with the tables of others that wake, and with what closes the host: packets are judged by
+/// something all the time.
+pub(super) fn load(
     firewall: &mut Firewall,
-    artefact: &Artefact,
+    revision: Revision,
+    generation: &Generation,
     awake: &[(TableId, TableFlags)],
+    panic: Option<&Generation>,
 ) -> Result<(), Failure> {
     let seen = firewall.look()?;
-    let generation = artefact.generation();
-    if awake.is_empty() && is_there(firewall, seen.as_ref(), artefact.revision, &generation)? {
+    let is_all = awake.is_empty() && panic.is_none();
+    if is_all && is_there(firewall, seen.as_ref(), revision, generation)? {
         return Ok(());
     }
     let id = firewall.id.clone();
-    let change = Change::load(&id, seen.as_ref().map(|s| &s.held), &generation);
+    let held = seen.as_ref().map(|s| &s.held);
+    let mut change = Change::load(&id, held, generation);
+    if let Some(panic) = panic {
+        change = change.closing(held, panic);
+    }
     firewall.make_visible(&change, awake)?;
-    firewall.verify(artefact.revision, &generation)?;
-    firewall.tidy(&change)
+    // Before it is read back: what is left of the same revision is otherwise seen as a part of it.
+    firewall.tidy(&change)?;
+    firewall.verify(revision, generation)?;
+    match panic {
+        Some(panic) => firewall.verify_panic(panic).map(drop),
+        None => Ok(()),
+    }
 }
 
 /// Whether all of it is in force already, and nothing else.

@@ -6,10 +6,11 @@
 
 use super::{Store, write_atomically};
 use crate::failure::{Failure, Kind, file_failure};
+use rolewall_control::frame::is_of_panic;
 use rolewall_control::{Change, Held, Revision};
 use rolewall_kernel::nft::batch;
 use rolewall_policy::lower::table_id;
-use rolewall_ruleset::{Generation, Table};
+use rolewall_ruleset::{Chain, Generation, Table};
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::io::ErrorKind;
@@ -47,9 +48,25 @@ impl Artefact {
         generation.entries = Held::read(&self.table).confirmed.into_iter().collect();
         let is_its = |name: &str| Revision::of_name(name) == Some(self.revision);
         generation.parts.sets = self.table.sets.iter().filter(|s| is_its(&s.name)).cloned().collect();
-        generation.parts.chains = self.table.chains.iter().filter(|c| c.base.is_none()).cloned().collect();
+        let is_part = |c: &&Chain| c.base.is_none() && !is_of_panic(&c.name);
+        generation.parts.chains = self.table.chains.iter().filter(is_part).cloned().collect();
         generation
     }
+
+    /// What closes the host, where the file has it.
+    pub(crate) fn panic(&self) -> Option<Generation> {
+        panic_in(&self.table)
+    }
+}
+
+/// The chains and sets of a table that close the host, elements as far as the table has them.
+pub(crate) fn panic_in(table: &Table) -> Option<Generation> {
+    let mut generation = Generation::empty(&table.id);
+    generation.entries = Held::read(table).panic.into_iter().collect();
+    generation.parts.sets = table.sets.iter().filter(|s| is_of_panic(&s.name)).cloned().collect();
+    let chains = table.chains.iter().filter(|c| c.base.is_none() && is_of_panic(&c.name));
+    generation.parts.chains = chains.cloned().collect();
+    (!generation.entries.is_empty()).then_some(generation)
 }
 
 const MAGIC: &str = "rolewall-ruleset 1";
@@ -71,6 +88,7 @@ impl Store {
 
     /// The candidate's file becomes the confirmed one.
     pub(crate) fn promote(&self) -> Result<(), Failure> {
+        self.promote_closed()?;
         let (from, to) = (self.path(Stage::Candidate.file_name()), self.path(Stage::Confirmed.file_name()));
         fs::rename(&from, &to).map_err(|e| file_failure("rename", &from, &e))?;
         let directory = fs::File::open(self.path("")).and_then(|d| d.sync_all());
@@ -78,41 +96,55 @@ impl Store {
     }
 
     pub(crate) fn discard_candidate(&self) -> Result<(), Failure> {
-        let path = self.path(Stage::Candidate.file_name());
-        match fs::remove_file(&path) {
-            Err(e) if e.kind() != ErrorKind::NotFound => Err(file_failure("remove", &path, &e)),
-            _ => Ok(()),
-        }
+        remove(&self.path(Stage::Candidate.file_name()))?;
+        self.discard_closed()
     }
 
     /// The revision that a file holds, without reading the whole.
     pub(crate) fn artefact_revision(&self, stage: Stage) -> Option<Revision> {
-        self.first_line(stage).and_then(|line| parse_header(&line).map(|(revision, _, _)| revision))
+        revision_of(&self.path(stage.file_name()))
     }
 
     /// The SHA-256 that a file says it has, in hexadecimal, without reading the whole.
     pub(crate) fn artefact_checksum(&self, stage: Stage) -> Option<String> {
-        self.first_line(stage).and_then(|line| parse_header(&line).map(|(_, _, sum)| sum.to_owned()))
-    }
-
-    fn first_line(&self, stage: Stage) -> Option<String> {
-        use std::io::{BufRead, BufReader};
-        let file = fs::File::open(self.path(stage.file_name())).ok()?;
-        let mut line = String::new();
-        BufReader::with_capacity(256, file).read_line(&mut line).ok()?;
-        line.truncate(line.trim_end().len());
-        Some(line)
+        let line = first_line(&self.path(stage.file_name()))?;
+        parse_header(&line).map(|(_, _, sum)| sum.to_owned())
     }
 
     /// The revision in a file; none if there is no such file.
     pub(crate) fn artefact(&self, stage: Stage) -> Result<Option<Artefact>, Failure> {
-        let path = self.path(stage.file_name());
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(e) => return Err(file_failure("read", &path, &e)),
-        };
-        parse(&path, &bytes).map(Some)
+        read(&self.path(stage.file_name()))
+    }
+}
+
+/// The revision that a file is of, without reading the whole.
+pub(super) fn revision_of(path: &Path) -> Option<Revision> {
+    first_line(path).and_then(|line| parse_header(&line).map(|(revision, _, _)| revision))
+}
+
+fn first_line(path: &Path) -> Option<String> {
+    use std::io::{BufRead, BufReader};
+    let file = fs::File::open(path).ok()?;
+    let mut line = String::new();
+    BufReader::with_capacity(256, file).read_line(&mut line).ok()?;
+    line.truncate(line.trim_end().len());
+    Some(line)
+}
+
+/// Removes a file that may be absent.
+pub(super) fn remove(path: &Path) -> Result<(), Failure> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() != ErrorKind::NotFound => Err(file_failure("remove", path, &e)),
+        _ => Ok(()),
+    }
+}
+
+/// What a file holds; none if there is no such file.
+pub(super) fn read(path: &Path) -> Result<Option<Artefact>, Failure> {
+    match fs::read(path) {
+        Ok(bytes) => parse(path, &bytes).map(Some),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(file_failure("read", path, &e)),
     }
 }
 
@@ -135,7 +167,7 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Artefact, Failure> {
     Ok(Artefact { revision, table })
 }
 
-fn header(revision: Revision, batch: &[u8]) -> String {
+pub(super) fn header(revision: Revision, batch: &[u8]) -> String {
     format!("{MAGIC} revision={revision} bytes={} sha256={}\n", batch.len(), checksum(batch))
 }
 

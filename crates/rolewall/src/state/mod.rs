@@ -6,6 +6,7 @@
 //! kernel says which of the two files is true.
 
 pub(crate) mod artefact;
+pub(crate) mod closed;
 mod file;
 pub(crate) mod lock;
 pub(crate) mod saved;
