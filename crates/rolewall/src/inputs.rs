@@ -4,7 +4,7 @@
 use crate::failure::Failure;
 use crate::host::files::HostFiles;
 use crate::host::sockets::{self, UnixListening};
-use crate::host::{CLUSTER, CLUSTER_D, Host, LOCAL_CONF, ROLES_D, SETTINGS};
+use crate::host::{CLUSTER_D, Host, LOCAL_CONF, ROLES_D, SETTINGS};
 use crate::sql;
 use rolewall_evidence::{Found, HostFacts, Listening, NamedFile, programs};
 use rolewall_kernel::links;
@@ -188,7 +188,7 @@ pub(crate) fn read_files(
 }
 
 pub(crate) fn inventory_files(host: &Host) -> Result<Vec<rolewall_policy::Source>, Failure> {
-    let main = host.source(CLUSTER)?;
+    let main = host.cluster()?;
     Ok(main.into_iter().chain(host.sources_in(CLUSTER_D, ".toml")?).collect())
 }
 

@@ -21,6 +21,9 @@ const NOT_LOADED: i32 = 5;
 const CRONTABS: [&str; 2] = ["/var/spool/cron/crontabs/root", "/var/spool/cron/root"];
 const NO_ALARM: &str = "neither systemd nor a crontab directory is here";
 const WITHOUT: &str = "the kernel ends the test all the same; the next rolewall command tidies up";
+/// The program's place in a package, and the places of units that come with one.
+const PACKAGED: &str = "/usr/sbin/rolewall";
+const UNITS: [&str; 3] = ["/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"];
 const SYSTEMCTL: [&str; 2] = ["/usr/bin/systemctl", "/bin/systemctl"];
 const SYSTEMD_RUN: [&str; 2] = ["/usr/bin/systemd-run", "/bin/systemd-run"];
 
@@ -54,6 +57,13 @@ pub(crate) fn remove(host: &Host) {
     }
 }
 
+/// At boot: no timer has come over it, but a line has.
+pub(crate) fn remove_at_boot(host: &Host) {
+    if !matches!(alarm(), Some(Alarm::Systemd)) {
+        remove(host);
+    }
+}
+
 /// What can wake the janitor here.
 enum Alarm {
     Systemd,
@@ -80,11 +90,16 @@ fn by_systemd(window: Duration) -> Result<(), Failure> {
     let unit = format!("--unit={UNIT}");
     // The timer of an earlier test would keep the name; most often there is none.
     let _ = stop_timer();
-    let (runner, status) = status_of(
-        &SYSTEMD_RUN,
-        &["--quiet", "--collect", &unit, &after, "--timer-property=AccuracySec=1s", &program, "janitor"],
-    )?;
+    let timer = ["--quiet", &unit, &after, "--timer-property=AccuracySec=1s"];
+    let service: &[&str] = if has_unit(&program) { &[] } else { &["--collect", &program, "janitor"] };
+    let (runner, status) = status_of(&SYSTEMD_RUN, &[&timer[..], service].concat())?;
     succeeded(runner, status)
+}
+
+/// The package's own unit, which may do less than one that is made for the timer.
+fn has_unit(program: &str) -> bool {
+    let of = |directory: &&str| Path::new(directory).join(format!("{UNIT}.service")).exists();
+    program == PACKAGED && UNITS.iter().any(of)
 }
 
 fn by_cron(crontab: &Path) -> Result<(), Failure> {

@@ -96,7 +96,7 @@ fn whole(
         let settled = settle_notes(store, firewall, notes, artefact.revision);
         let _ = settled.map_err(|failure| warn(&failure));
     }
-    safety_net::remove(host);
+    safety_net::remove_at_boot(host);
     Ok(Some(artefact.revision))
 }
 

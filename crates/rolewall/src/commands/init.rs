@@ -2,20 +2,21 @@
 //! Not here: any change to the firewall.
 
 use crate::failure::{Failure, file_failure};
-use crate::host::{CLUSTER, Host, SETTINGS, session};
+use crate::host::{self, CLUSTER, Host, SETTINGS, session};
 use crate::inputs::{Inputs, Look};
 use rolewall_kernel::links;
 use rolewall_policy::plan::Me;
 use std::fmt::Write;
 use std::fs::{self, OpenOptions};
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::net::IpAddr;
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
-/// Writes both files, or neither where one is there already.
+/// Writes both files, or neither where one is there already that says something.
 pub(crate) fn init(host: &Host, print: bool) -> Result<String, Failure> {
     host.live("init")?;
-    let taken: Vec<_> = [SETTINGS, CLUSTER].into_iter().filter(|p| host.path(p).exists()).collect();
+    let taken: Vec<_> = [SETTINGS, CLUSTER].into_iter().filter(|p| is_taken(&host.path(p))).collect();
     if !taken.is_empty() && !print {
         return Err(Failure::input(format_args!(
             "{} {} there already, and init overwrites nothing",
@@ -40,10 +41,21 @@ pub(crate) fn init(host: &Host, print: bool) -> Result<String, Failure> {
     Ok(out)
 }
 
+fn is_taken(path: &Path) -> bool {
+    let is_plain = fs::symlink_metadata(path).is_ok_and(|meta| meta.is_file());
+    let says_nothing = || fs::read_to_string(path).is_ok_and(|text| host::says_nothing(&text));
+    fs::symlink_metadata(path).is_ok() && !(is_plain && says_nothing())
+}
+
 fn write_new(host: &Host, path: &str, text: &str) -> Result<(), Failure> {
     let path = host.path(path);
     if let Some(directory) = path.parent() {
         fs::create_dir_all(directory).map_err(|e| file_failure("make", directory, &e))?;
+    }
+    // Comments alone, or it would have been refused.
+    match fs::remove_file(&path) {
+        Err(e) if e.kind() != ErrorKind::NotFound => return Err(file_failure("replace", &path, &e)),
+        _ => {}
     }
     let file = OpenOptions::new().write(true).create_new(true).mode(0o644).open(&path);
     let written = file.and_then(|mut f| f.write_all(text.as_bytes()).and_then(|()| f.sync_all()));

@@ -195,7 +195,7 @@ fn refuse_known(
     if !begun && search::has_none(&host.path(CLUSTER), &words) {
         return Ok(());
     }
-    let Some(cluster) = host.source(CLUSTER)? else { return Ok(()) };
+    let Some(cluster) = host.cluster()? else { return Ok(()) };
     let own = PathBuf::from(format!("{CLUSTER_D}/{name}.toml"));
     let others = if begun { host.sources_in(CLUSTER_D, ".toml")? } else { Vec::new() };
     let mut sources: Vec<Source> = others.into_iter().filter(|source| source.path != own).collect();

@@ -98,7 +98,9 @@ fn closing(host: &Host, store: &Store) -> Result<Closed, Failure> {
 /// Lets the addresses of the own ssh session in where they would be cut. Gives how many other live flows are.
 fn admit_own_session(panic: &mut Generation, live: &Live, force: bool) -> Result<usize, Failure> {
     let cut = precheck::cut_by(&in_force(panic.clone()), live);
-    let clients: Vec<IpAddr> = cut.sessions.iter().map(|(session, _)| session.client.ip()).collect();
+    // A variable of the environment must not let anybody in: the connection must be there.
+    let there = cut.sessions.iter().filter(|(session, _)| live.is_established(session));
+    let clients: Vec<IpAddr> = there.map(|(session, _)| session.client.ip()).collect();
     admit(panic, &clients);
     let still = precheck::cut_by(&in_force(panic.clone()), live);
     match still.sessions.first() {

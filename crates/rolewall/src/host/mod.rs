@@ -66,6 +66,11 @@ impl Host {
         read_source(&self.path(absolute), Path::new(absolute))
     }
 
+    /// The main file of the inventory; none where it says nothing.
+    pub(crate) fn cluster(&self) -> Result<Option<Source>, Failure> {
+        Ok(self.source(CLUSTER)?.filter(|source| !says_nothing(&source.text)))
+    }
+
     /// The files of a directory with this extension, in order of their names; none if it is absent.
     pub(crate) fn sources_in(&self, directory: &str, extension: &str) -> Result<Vec<Source>, Failure> {
         let path = self.path(directory);
@@ -86,6 +91,12 @@ impl Host {
         let read = |name: &String| self.source(&format!("{directory}/{name}"));
         names.iter().filter_map(|n| read(n).transpose()).collect()
     }
+}
+
+/// Comments alone: as a package installs it, and as good as no file. One of no line at all is a mistake.
+pub(crate) fn says_nothing(text: &str) -> bool {
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty()).peekable();
+    lines.peek().is_some() && lines.all(|line| line.starts_with('#'))
 }
 
 fn read_source(path: &Path, shown: &Path) -> Result<Option<Source>, Failure> {

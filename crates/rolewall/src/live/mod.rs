@@ -31,6 +31,11 @@ pub(crate) struct Live {
 const OVER: [u8; 2] = [7, 8];
 
 impl Live {
+    /// Whether a session is a connection that this host has, whoever says so.
+    pub(crate) fn is_established(&self, session: &Session) -> bool {
+        self.flows.iter().any(|flow| session.is_of(flow))
+    }
+
     /// Asks Linux for sockets, conntrack's flows and addresses.
     pub(crate) fn read(firewall: &mut Firewall) -> Result<Live, Failure> {
         let established = session::established().map_err(Failure::host)?;
