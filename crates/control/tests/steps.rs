@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use rolewall_control::frame::{ARMED, alive_for, armed, base_chain};
+use rolewall_control::frame::{ARMED, PANIC, alive_for, armed, base_chain, under_panic};
 use rolewall_control::{Change, Held, NotPossible, Phase, Revision};
 use rolewall_ruleset::table::Hook;
 use rolewall_ruleset::{Chain, DataType, Family, Generation, Op, Set, Table, TableId, Transaction};
@@ -248,4 +248,136 @@ fn a_hook_that_only_the_confirmed_revision_has_is_passed_while_the_test_runs() {
     assert_eq!(held.candidate.keys().copied().collect::<Vec<_>>(), [Hook::Input]);
     let change = Change::confirm(&id, Some(&held)).unwrap();
     assert!(words(&change.tidy().unwrap()).contains(&"delete chain inet rolewall forward".to_owned()));
+}
+
+/// What closes the host, on every hook.
+fn closing() -> Generation {
+    let mut generation = Generation::empty(&id());
+    for hook in [Hook::Input, Hook::Output, Hook::Forward] {
+        let entry = format!("{PANIC}-{hook:?}").to_lowercase();
+        generation.parts.chains.push(Chain::regular(&entry));
+        generation.entries.push((hook, entry));
+    }
+    generation.parts.sets.push(Set::new(format!("{PANIC}-operator4"), &[DataType::Ipv4Addr]));
+    generation
+}
+
+/// The table once the host is closed.
+fn closed(mut table: Table) -> Table {
+    let closing = closing();
+    for (hook, entry) in &closing.entries {
+        let name = format!("{hook:?}").to_lowercase();
+        match table.chains.iter_mut().find(|c| c.name == name) {
+            Some(chain) => *chain = under_panic(chain.clone(), Some(entry)),
+            None => table.chains.push(under_panic(base_chain(*hook, None, None), Some(entry))),
+        }
+    }
+    table.sets.extend(closing.parts.sets);
+    table.chains.extend(closing.parts.chains);
+    table
+}
+
+#[test]
+fn a_panic_leads_before_a_test_and_what_is_confirmed_and_touches_neither() {
+    let (old, new, panic) = (generation(7, &BOTH), generation(8, &BOTH), closing());
+    let held = Held::read(&table(Some(&old), Some(&new), 1000));
+    let id = id();
+    let change = Change::panic(&id, Some(&held), &panic);
+    let visible = change.visible();
+    let said = words(&visible);
+    assert!(!said.iter().any(|w| w.contains("r7-") || w.contains("r8-") || w.contains("armed")), "{said:#?}");
+    assert!(said.contains(&"add chain inet rolewall forward".to_owned()), "a hook that nothing had");
+    assert!(change.tidy().is_none());
+    let leads = |chain: &str| -> Vec<usize> {
+        let of = |op: &Op<'_>| match op {
+            Op::AddRule(_, name, rule) if *name == chain => Some(rule.exprs.len()),
+            _ => None,
+        };
+        visible.ops.iter().filter_map(of).collect()
+    };
+    assert_eq!(leads("input"), [1, 3, 1], "the panic's, the test's, the confirmed one's");
+    assert_eq!(leads("forward"), [1]);
+}
+
+#[test]
+fn every_step_beneath_a_panic_keeps_it_and_resume_alone_takes_it_away() {
+    let (old, new, panic) = (generation(7, &BOTH), generation(8, &BOTH), closing());
+    let held = Held::read(&closed(table(Some(&old), Some(&new), 1000)));
+    assert_eq!(held.panic.len(), 3);
+    assert_eq!(Phase::of(Some(&held)).in_force(), Some(Revision(8)), "beneath");
+    let id = id();
+    let third = generation(9, &BOTH);
+    for change in [
+        Change::confirm(&id, Some(&held)).unwrap(),
+        Change::revert(&id, Some(&held)).unwrap(),
+        Change::load(&id, Some(&held), &third),
+        Change::start_test(&id, Some(&held), &third, Duration::from_secs(10)),
+        Change::panic(&id, Some(&held), &panic),
+    ] {
+        let visible = change.visible();
+        let first = |chain: &str| {
+            visible.ops.iter().find_map(|op| match op {
+                Op::AddRule(_, name, rule) if *name == chain => Some((*rule).clone()),
+                _ => None,
+            })
+        };
+        for (hook, entry) in &panic.entries {
+            let name = format!("{hook:?}").to_lowercase();
+            let lead = under_panic(base_chain(*hook, None, None), Some(entry)).rules.remove(0);
+            assert_eq!(first(&name), Some(lead), "{name}");
+        }
+        let tidied = change.tidy().map(|t| words(&t)).unwrap_or_default();
+        assert!(
+            !tidied.iter().any(|w| w.contains("panic-") || w.ends_with("rolewall forward")),
+            "{tidied:#?}"
+        );
+    }
+    let change = Change::resume(&id, Some(&held)).unwrap();
+    assert!(!words(&change.visible()).iter().any(|w| w.contains("r7-") || w.contains("r8-")));
+    let tidied = words(&change.tidy().unwrap());
+    assert!(tidied.contains(&"delete chain inet rolewall forward".to_owned()), "{tidied:#?}");
+    assert!(tidied.contains(&"delete set inet rolewall panic-operator4".to_owned()));
+    assert!(!tidied.iter().any(|w| w.contains("r7-") || w.contains("r8-")), "{tidied:#?}");
+}
+
+#[test]
+fn a_panic_over_nothing_leaves_nothing_and_one_that_nobody_made_cannot_be_resumed() {
+    let id = id();
+    let empty = Held::read(&closed(table(None, None, 0)));
+    let change = Change::resume(&id, Some(&empty)).unwrap();
+    assert_eq!(words(&change.visible()), ["delete table inet rolewall"]);
+    let first = generation(1, &BOTH);
+    let tested = Held::read(&closed(table(None, Some(&first), 0)));
+    let reverted = Change::revert(&id, Some(&tested)).unwrap();
+    assert!(
+        !words(&reverted.visible()).contains(&"delete table inet rolewall".to_owned()),
+        "closed it stays"
+    );
+    let open = Held::read(&table(Some(&first), None, 0));
+    assert_eq!(Change::resume(&id, Some(&open)).unwrap_err(), NotPossible::NoPanic);
+    assert_eq!(Change::resume(&id, None).unwrap_err(), NotPossible::NoPanic);
+}
+
+#[test]
+fn boot_closes_the_host_and_loads_what_was_confirmed_in_one_transaction() {
+    let (old, panic) = (generation(7, &BOTH), closing());
+    let id = id();
+    let change = Change::load(&id, None, &old).closing(None, &panic);
+    let said = words(&change.visible());
+    let position = |what: &str| said.iter().position(|w| w == what).unwrap();
+    assert!(position("add chain inet rolewall r7-input") < position("add rule inet rolewall input"));
+    assert!(position("add chain inet rolewall panic-input") < position("add rule inet rolewall input"));
+    assert!(change.tidy().is_none());
+}
+
+#[test]
+fn what_a_resume_that_was_killed_left_behind_is_cleared_away() {
+    let old = generation(7, &BOTH);
+    let mut left = table(Some(&old), None, 0);
+    left.chains.extend(closing().parts.chains);
+    let id = id();
+    let held = Held::read(&left);
+    let tidied = words(&Change::clear_unreached(&id, &held).unwrap().tidy().unwrap());
+    assert!(tidied.contains(&"delete chain inet rolewall panic-input".to_owned()), "{tidied:#?}");
+    assert!(Change::clear_unreached(&id, &Held::read(&closed(table(Some(&old), None, 0)))).is_none());
 }

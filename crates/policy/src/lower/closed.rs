@@ -5,6 +5,7 @@
 //! has no rule for established flows: what was open a moment ago is closed, but for admin and trusted
 //! networks, in both directions.
 
+use super::floor::dhcp;
 use super::refuse::Way;
 use super::rule::{FAMILIES, Ip, Parts, Side, because, ct, when};
 use super::zones::{ADMIN, TRUSTED_WHY};
@@ -12,9 +13,8 @@ use super::{Lowering, lowering};
 use crate::plan::{Permit, Zone};
 use crate::settings::Forward;
 use crate::{Mode, Plan};
-use rolewall_ruleset::set::MapData;
 use rolewall_ruleset::table::Hook;
-use rolewall_ruleset::{Chain, Element, Generation, Rule, Set, Verdict};
+use rolewall_ruleset::{Chain, Element, Generation, Rule, Set};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -24,14 +24,16 @@ pub const FALLBACK: &str = "fallback";
 const OPERATOR: &str = "operator";
 const OPERATORS_MAX: u32 = 64;
 const TCP: u8 = 6;
+const ADMINS: &str = "admins";
+const ADMIN_WHY: &str = "panic: admin addresses, as in the plan";
 
-/// What boot loads where the whole revision cannot be loaded: the floor, trusted networks, what admin
-/// addresses may reach, and ssh as the plan has it. What goes out is as it is in the plan, but for the
+/// What boot loads where the whole revision cannot be loaded: the floor, trusted networks, what is for admin
+/// addresses, and ssh as the plan has it. What goes out is as it is in the plan, but for the
 /// cluster's nodes: a login may need a directory server.
 pub fn fallback(plan: &Plan, prefix: &str) -> Generation {
-    let ssh = plan.inbound.iter().filter(|p| p.is_ssh() && p.zone != Zone::Admin).cloned();
+    let is_way_in = |p: &&Permit| p.zone == Zone::Admin || p.is_ssh();
     let lesser = Plan {
-        inbound: for_admin(plan).chain(ssh).collect(),
+        inbound: plan.inbound.iter().filter(is_way_in).cloned().collect(),
         outbound: plan.outbound.iter().filter(|p| !matches!(p.zone, Zone::Nodes(_))).cloned().collect(),
         ..closed(plan)
     };
@@ -64,11 +66,10 @@ pub fn panic(plan: &Plan, prefix: &str) -> Generation {
     lowering.done(entries)
 }
 
-/// What admin addresses may reach, as admin addresses or as anybody. None where there are none.
+/// What admin addresses may reach, as such or as anybody. None where there are none.
 fn for_admin(plan: &Plan) -> impl Iterator<Item = Permit> {
     let is_theirs = |p: &&Permit| !plan.admin.is_empty() && matches!(p.zone, Zone::Admin | Zone::Anyone);
-    let theirs = plan.inbound.iter().filter(is_theirs);
-    theirs.map(|permit| Permit { zone: Zone::Admin, limit: None, ..permit.clone() })
+    plan.inbound.iter().filter(is_theirs).cloned()
 }
 
 /// The plan without permits and nodes, and with everything else refused that comes in.
@@ -134,9 +135,22 @@ impl Lowering<'_> {
         if !ssh.is_empty() {
             rules.extend(self.operators(Side::Source, |parts| parts.dport_among(TCP, ssh)));
         }
-        rules.extend(self.services(Way::In));
+        rules.extend(dhcp(Way::In).into_iter().map(|(_, rule)| rule));
+        rules.extend(self.admins());
         rules.push(when().goto(&refuse));
         self.entry("in", rules)
+    }
+
+    /// Admin addresses, and nobody else, come to the services, which are as they are in the plan.
+    fn admins(&mut self) -> Vec<Rule> {
+        if self.plan.inbound.is_empty() {
+            return Vec::new();
+        }
+        let mut rules = self.services(Way::In);
+        rules.push(when().goto(&self.refuse(Way::In, Mode::Enforce)));
+        let chain = self.entry(ADMINS, rules);
+        let goto = |parts: Parts| because(parts.goto(&chain), ADMIN_WHY);
+        self.in_nets(ADMIN, &self.plan.admin, Side::Source, goto)
     }
 
     /// Answers to the operators, and nothing that begins here but to trusted networks.
@@ -197,16 +211,11 @@ pub fn admitted(panic: &Generation) -> Vec<IpAddr> {
     addresses.filter_map(|element| address(element.key.bytes())).collect()
 }
 
-/// Whether anybody at all may come in: over TCP as an admin, trusted, or let in besides.
+/// Whether anybody at all may come in: as an admin, trusted, or let in besides.
 pub fn admits_anybody(panic: &Generation) -> bool {
     let rules = || panic.parts.chains.iter().flat_map(|chain| &chain.rules);
-    let has_trusted = rules().any(|rule| rule.comment.as_deref() == Some(TRUSTED_WHY));
-    let is_tcp = |element: &Element| {
-        element.key.bytes().first() == Some(&TCP)
-            && matches!(element.data, Some(MapData::Verdict(Verdict::Goto(_))))
-    };
-    let has_admin = panic.parts.sets.iter().any(|set| set.data.is_some() && set.elements.iter().any(is_tcp));
-    has_trusted || has_admin || !admitted(panic).is_empty()
+    let says = |why: &str| rules().any(|rule| rule.comment.as_deref() == Some(why));
+    says(TRUSTED_WHY) || says(ADMIN_WHY) || !admitted(panic).is_empty()
 }
 
 fn is_of_operators(set: &Set) -> bool {
