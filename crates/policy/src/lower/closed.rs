@@ -28,13 +28,14 @@ const ADMINS: &str = "admins";
 const ADMIN_WHY: &str = "panic: admin addresses, as in the plan";
 
 /// What boot loads where the whole revision cannot be loaded: the floor, trusted networks, what is for admin
-/// addresses, and ssh as the plan has it. What goes out is as it is in the plan, but for the
-/// cluster's nodes: a login may need a directory server.
+/// addresses, and ssh as the plan has it. Whether the rest is refused or observed is as it is in the plan, and
+/// so is what goes out, but for the cluster's nodes: a login may need a directory server.
 pub fn fallback(plan: &Plan, prefix: &str) -> Generation {
     let is_way_in = |p: &&Permit| p.zone == Zone::Admin || p.is_ssh();
     let lesser = Plan {
         inbound: plan.inbound.iter().filter(is_way_in).cloned().collect(),
         outbound: plan.outbound.iter().filter(|p| !matches!(p.zone, Zone::Nodes(_))).cloned().collect(),
+        mode_in: plan.mode_in,
         ..closed(plan)
     };
     super::lower(&lesser.with_nodes_of(plan), &format!("{prefix}-{FALLBACK}"))

@@ -18,10 +18,12 @@ use crate::precheck::{self, Live};
 use crate::state::Store;
 use crate::state::artefact::Stage;
 use crate::state::closed::Closed;
+use crate::state::lock::Lock;
 use rolewall_control::{Change, NotPossible, Phase, Revision};
 use rolewall_policy::lower::closed::{admit, admits_anybody, admitted};
 use rolewall_ruleset::Generation;
 use std::net::IpAddr;
+use std::time::Duration;
 
 /// What was done.
 #[derive(Debug)]
@@ -61,7 +63,7 @@ pub(crate) fn resumed(revision: Option<Revision>) -> String {
 pub(crate) fn panic(host: &Host, arguments: &PanicArgs) -> Result<Panicked, Failure> {
     host.live("panic")?;
     let store = Store::of(host);
-    let _lock = store.lock("panic")?;
+    let _lock = lock_soon(&store, "panic")?;
     let mut firewall = Firewall::open()?;
     let Closed { revision, mut panic, .. } = closing(host, &store)?;
     admit(&mut panic, &arguments.admit);
@@ -81,6 +83,18 @@ pub(crate) fn panic(host: &Host, arguments: &PanicArgs) -> Result<Panicked, Fail
     firewall.verify_panic(&panic)?;
     firewall.tidy(&change)?;
     Ok(Panicked { admitted: admitted(&panic), cut })
+}
+
+/// Another command takes milliseconds, most often: this one is not to be typed again for it.
+fn lock_soon(store: &Store, command: &str) -> Result<Lock, Failure> {
+    const TRIES: u32 = 50;
+    for _ in 0..TRIES {
+        if let Ok(lock) = store.lock(command) {
+            return Ok(lock);
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    store.lock(command)
 }
 
 /// By what was confirmed; where nothing was, by what is under test; else by the inventory as it is now.
@@ -130,7 +144,7 @@ fn refuse_if_nobody(panic: &Generation) -> Result<(), Failure> {
 pub(crate) fn resume(host: &Host) -> Result<Option<Revision>, Failure> {
     host.live("resume")?;
     let store = Store::of(host);
-    let _lock = store.lock("resume")?;
+    let _lock = lock_soon(&store, "resume")?;
     let mut firewall = Firewall::open()?;
     let was_asked = store.has_panic();
     let seen = firewall.look()?;
