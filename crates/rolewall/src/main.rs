@@ -20,6 +20,7 @@ mod inputs;
 mod joined;
 mod live;
 mod man;
+mod neighbours;
 mod precheck;
 mod safety_net;
 mod search;

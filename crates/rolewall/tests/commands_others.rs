@@ -286,3 +286,51 @@ fn a_table_of_our_name_that_another_process_owns_is_a_refusal_of_the_kernel_and_
     }
     node.expect(2, &["confirm"]).mentions(&["no test is running"]);
 }
+
+#[test]
+fn a_rule_of_others_that_stops_a_flow_of_the_plan_is_named_before_and_after() {
+    if !can_run() {
+        return;
+    }
+    let lab = scene();
+    let node = hosts(&lab).0;
+    nft_load(node, &OTHER.replace("4433", "443"));
+    become_role(node, "web");
+    let rule = "neighbour: table inet other input: tcp dport 443 drop: stops web web: tcp/443";
+    let planned = node.expect(0, &["plan"]);
+    assert!(planned.stderr.contains(rule), "{}", planned.stderr);
+    node.expect(0, &["apply", "--final"]);
+    node.expect(0, &["status"]).mentions(&[rule]);
+    nft(node, &["delete", "table", "inet", "other"]);
+    let said = node.expect(0, &["status"]);
+    assert!(!said.stdout.contains("neighbour"), "{}", said.stdout);
+}
+
+#[test]
+fn settings_of_linux_that_matter_to_calls_are_named_to_nodes_that_have_some() {
+    if !can_run() {
+        return;
+    }
+    let lab = scene();
+    let node = hosts(&lab).0;
+    let interfaces = settings("[interfaces]\nprivate = [\"eth0\"]\npublic = [\"eth1\"]");
+    node.configure(&cluster(&["sip"], ""), &interfaces);
+    node.expect(0, &["apply", "--final"]);
+    node.command("sh")
+        .args(["-c", "echo 1 > /proc/sys/net/ipv4/conf/eth1/rp_filter"])
+        .run()
+        .unwrap()
+        .ok()
+        .unwrap();
+    node.expect(0, &["status"]).mentions(&["neighbour: rp_filter is strict on eth1"]);
+    node.configure(&cluster(&["sql"], ""), &interfaces);
+    let said = node.run(&["status"]);
+    assert!(!said.stdout().contains("rp_filter"), "{}", said.stdout());
+    node.command("iptables-legacy")
+        .args(["-A", "INPUT", "-p", "tcp", "--dport", "7", "-j", "DROP"])
+        .run()
+        .unwrap()
+        .ok()
+        .unwrap();
+    assert!(node.run(&["status"]).stdout().contains("iptables-legacy has rules (filter)"));
+}

@@ -4,8 +4,11 @@
 use crate::failure::Failure;
 use crate::firewall::{Firewall, Seen, frame_differences, generation_differences, leads};
 use crate::foreign::{self, Foreign};
+use crate::held::Held as Everything;
 use crate::host::Host;
+use crate::inputs::{Inputs, Look};
 use crate::joined;
+use crate::neighbours::neighbours;
 use crate::state::Store;
 use crate::state::artefact::Stage;
 use rolewall_control::frame::Leads;
@@ -32,6 +35,8 @@ pub(crate) struct Status {
     fallback: bool,
     drift: Vec<String>,
     foreign: Vec<ForeignTable>,
+    /// What else on this host decides about the plan's flows.
+    neighbours: Vec<String>,
     notes: Vec<String>,
 }
 
@@ -63,6 +68,7 @@ pub(crate) fn status(host: &Host) -> Result<Status, Failure> {
         fallback: seen.as_ref().is_some_and(|s| is_fallback(&s.held)),
         drift: Vec::new(),
         foreign: foreign::tables(&mut firewall)?.iter().map(foreign_table).collect(),
+        neighbours: neighbours_of(host, &mut firewall),
         notes: remarks(phase),
     };
     status.notes.extend(notes.stand_in.map(|words| format!("when it was last applied, {words}")));
@@ -79,6 +85,15 @@ pub(crate) fn status(host: &Host) -> Result<Status, Failure> {
     }
     status.tell_panic(&store, &mut firewall, seen.as_ref())?;
     Ok(status)
+}
+
+/// Without a plan, nothing can be said of its flows; that is no reason not to say where the host stands.
+fn neighbours_of(host: &Host, firewall: &mut Firewall) -> Vec<String> {
+    let plan = Inputs::read(host, Look::AsNeeded).and_then(|inputs| inputs.plan());
+    match (plan, Everything::read(firewall)) {
+        (Ok(plan), Ok(held)) => neighbours(&plan, &held.ruleset, &held),
+        _ => Vec::new(),
+    }
 }
 
 /// What `boot` loads where it cannot load the whole says so in its name.
@@ -249,6 +264,7 @@ impl Status {
         lines.extend(self.notes.iter().map(|n| format!("note: {n}")));
         lines.extend(self.drift.iter().map(|d| format!("drift: {d}")));
         lines.extend(self.foreign.iter().map(ForeignTable::text));
+        lines.extend(self.neighbours.iter().map(|n| format!("neighbour: {n}")));
         lines.join("\n") + "\n"
     }
 }

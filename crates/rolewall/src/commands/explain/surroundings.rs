@@ -69,6 +69,19 @@ impl Surroundings {
         }
     }
 
+    /// The older firewall of both families, where it has tables that do anything.
+    pub(crate) fn legacy_in_words(&self) -> Vec<String> {
+        let tools = ["iptables-legacy", "ip6tables-legacy"];
+        let there = self.legacy.iter().zip(tools).filter(|(tables, _)| !tables.is_empty());
+        let line = |(tables, tool): (&Vec<String>, &str)| {
+            format!(
+                "{tool} has rules ({}) beside those of nf_tables: {tool}-save shows them",
+                tables.join(", ")
+            )
+        };
+        there.map(line).collect()
+    }
+
     /// The older firewall, where it has tables: Linux tells nf_tables nothing of them.
     pub(super) fn unjudged(&self, flow: &Flow) -> Vec<Unjudged> {
         let (tables, tool) = match flow.src {

@@ -24,6 +24,7 @@ struct Document {
     warnings: Vec<String>,
     services: Vec<SaysDocument>,
     conflicts: Vec<ConflictDocument>,
+    neighbours: Vec<String>,
 }
 
 /// Who says what of a service's ports.
@@ -92,7 +93,7 @@ struct WhyDocument {
 }
 
 pub(super) fn json(shown: &Shown) -> Result<String, Failure> {
-    let Shown { plan, says: all, conflicts, stand_in } = shown;
+    let Shown { plan, says: all, conflicts, neighbours, stand_in } = shown;
     let warnings = plan.warnings.iter().map(|warning| warning.what.clone());
     let forward = match plan.forward {
         Forward::Untouched => "untouched",
@@ -110,6 +111,7 @@ pub(super) fn json(shown: &Shown) -> Result<String, Failure> {
         warnings: stand_in.iter().cloned().chain(warnings).collect(),
         services: all.iter().map(says).collect(),
         conflicts: conflicts.iter().map(ConflictDocument::of).collect(),
+        neighbours: neighbours.clone(),
     };
     crate::commands::json(&document)
 }

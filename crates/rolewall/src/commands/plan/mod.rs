@@ -9,8 +9,10 @@ use crate::candidate::as_confirmed;
 use crate::cli::{PlanArgs, PlanFormat};
 use crate::failure::Failure;
 use crate::firewall::Firewall;
+use crate::held::Held;
 use crate::host::Host;
 use crate::inputs::{Inputs, Look};
+use crate::neighbours::neighbours;
 use crate::state::Store;
 use rolewall_control::Revision;
 use rolewall_policy::observed::{Conflict, Says, says};
@@ -23,6 +25,8 @@ struct Shown {
     /// Of each service, who says what; empty for another node, whose files and sockets are not here.
     says: Vec<Says>,
     conflicts: Vec<Conflict>,
+    /// What else on this host decides about the plan's flows, once it is in force.
+    neighbours: Vec<String>,
     /// In words, where the inventory's database was away: what stood in for it.
     stand_in: Option<String>,
 }
@@ -33,6 +37,9 @@ pub(crate) fn plan(host: &Host, arguments: &PlanArgs, json: bool) -> Result<Stri
     let shown = shown(host, &inputs, arguments)?;
     for warning in &shown.plan.warnings {
         eprintln!("warning: {}\n  {}", warning.what, warning.help);
+    }
+    for neighbour in &shown.neighbours {
+        eprintln!("neighbour: {neighbour}");
     }
     for conflict in &shown.conflicts {
         eprintln!("conflict: {}", conflict.what);
@@ -49,15 +56,30 @@ fn shown(host: &Host, inputs: &Inputs, arguments: &PlanArgs) -> Result<Shown, Fa
     let stand_in = inputs.stand_in.clone();
     if let Some(name) = &arguments.node {
         let plan = inputs.plan_of(&inputs.other(name)?);
-        return Ok(Shown { plan, says: Vec::new(), conflicts: Vec::new(), stand_in });
+        let (says, conflicts, neighbours) = (Vec::new(), Vec::new(), Vec::new());
+        return Ok(Shown { plan, says, conflicts, neighbours, stand_in });
     }
     let me = inputs.me()?;
+    let plan = inputs.plan_of(&me);
     Ok(Shown {
-        plan: inputs.plan_of(&me),
+        neighbours: neighbours_of(host, &plan),
+        plan,
         says: says(&inputs.catalogue, &me, &inputs.observed),
         conflicts: conflicts_of(host, inputs, Some(&me)),
         stand_in,
     })
+}
+
+/// Without the right to ask the kernel, nothing of others is said.
+fn neighbours_of(host: &Host, plan: &Plan) -> Vec<String> {
+    if !host.is_live {
+        return Vec::new();
+    }
+    let Ok(held) = Firewall::open().and_then(|mut firewall| Held::read(&mut firewall)) else {
+        return Vec::new();
+    };
+    let candidate = as_confirmed(lower::lower(plan, &Revision(1).prefix()));
+    neighbours(plan, &held.with_ours(candidate), &held)
 }
 
 /// The number that the next `apply` would give; 1 where the live host is not read.

@@ -10,7 +10,7 @@ use rolewall_policy::{Network, PortRange};
 use std::fmt::Write;
 
 pub(super) fn text(shown: &Shown, sources: bool) -> String {
-    let Shown { plan, says, conflicts: _, stand_in: _ } = shown;
+    let Shown { plan, says, conflicts: _, neighbours: _, stand_in: _ } = shown;
     let mut out = String::new();
     let roles: Vec<&str> = plan.me.roles.iter().map(|r| r.0.as_str()).collect();
     let roles = if roles.is_empty() { "no roles".to_owned() } else { roles.join(", ") };
