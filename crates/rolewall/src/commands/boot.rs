@@ -59,7 +59,7 @@ pub(crate) fn boot(host: &Host) -> Result<Booted, Failure> {
     let panic = closing.as_ref().ok().and_then(Option::as_ref);
     let booted = match &closing {
         Ok(_) if notes.as_ref().is_some_and(|n| n.disabled) => Ok(None),
-        Ok(_) => whole(host, &store, &mut firewall, &mut notes, panic),
+        Ok(_) => whole_or_once_more(host, &store, &mut firewall, &mut notes, panic),
         Err(_) => Ok(None),
     };
     let booted = match (booted, closing.as_ref()) {
@@ -72,6 +72,27 @@ pub(crate) fn boot(host: &Host) -> Result<Booted, Failure> {
         Ok(revision) => Ok(Booted { revision, is_closed: panic.is_some() }),
         Err(failure) => Err(fall_back(host, &store, &mut firewall, panic, last, failure)),
     }
+}
+
+/// Early in a boot, one thing that fails may well work a moment later; a lesser ruleset is for what does not.
+fn whole_or_once_more(
+    host: &Host,
+    store: &Store,
+    firewall: &mut Firewall,
+    notes: &mut Option<Notes>,
+    panic: Option<&Generation>,
+) -> Result<Option<Revision>, Failure> {
+    let first = match whole(host, store, firewall, notes, panic) {
+        Err(first) => first,
+        loaded => return loaded,
+    };
+    // Another socket: nothing of the first conversation is left in it.
+    *firewall = Firewall::open()?;
+    let second = whole(host, store, firewall, notes, panic);
+    if second.is_ok() {
+        warn(&first);
+    }
+    second
 }
 
 /// The confirmed revision, with its test settled and the tables of others awake that a test had put to sleep.
