@@ -3,7 +3,7 @@
 //! Not here: changing any of it.
 
 use crate::commands::explain::surroundings::Surroundings;
-use crate::held::Held;
+use crate::everybody::Everybody;
 use rolewall_policy::lower::table_id;
 use rolewall_policy::{Plan, RoleName, sample};
 use rolewall_ruleset::Ruleset;
@@ -20,7 +20,7 @@ const TRACKED_MIN: u64 = 65_536;
 const FULL_PERCENT: u64 = 80;
 
 /// Everything that is worth a line. The rules are those that are, or would be, in force.
-pub(crate) fn neighbours(plan: &Plan, ruleset: &Ruleset, held: &Held) -> Vec<String> {
+pub(crate) fn neighbours(plan: &Plan, ruleset: &Ruleset, held: &Everybody) -> Vec<String> {
     let mut found = stopped(plan, ruleset, held);
     found.extend(Surroundings::read().legacy_in_words());
     if has_calls(plan) {
@@ -36,7 +36,7 @@ fn has_calls(plan: &Plan) -> bool {
 }
 
 /// Every rule of others that stops, or may stop, a flow which the plan permits: each once, with the first flow.
-fn stopped(plan: &Plan, ruleset: &Ruleset, held: &Held) -> Vec<String> {
+fn stopped(plan: &Plan, ruleset: &Ruleset, held: &Everybody) -> Vec<String> {
     let judge = Judge::new(ruleset).with(held.environment.clone());
     let mut found: BTreeMap<String, String> = BTreeMap::new();
     for required in sample::required(plan) {

@@ -4,9 +4,9 @@
 
 use super::plan::next_revision;
 use crate::candidate::in_force;
+use crate::everybody::Everybody;
 use crate::failure::{Failure, Kind};
 use crate::firewall::Firewall;
-use crate::held::Held;
 use crate::host::Host;
 use crate::inputs::{Inputs, Look};
 use crate::precheck::{CutDocument, Live, cut_by};
@@ -44,7 +44,7 @@ pub(crate) fn diff(host: &Host, json: bool) -> Result<u8, Failure> {
     let inputs = Inputs::read(host, Look::AsNeeded)?;
     let candidate = in_force(lower::lower(&inputs.plan()?, &next_revision(host)?.prefix()));
     let mut firewall = Firewall::open()?;
-    let held = Held::read(&mut firewall)?;
+    let held = Everybody::read(&mut firewall)?;
     let then = held.with_ours(candidate.clone());
     let found = difference(&held.ruleset, &then, &inputs.inventory, &held.environment)
         .map_err(|e| Failure::new(Kind::Host, e).help("rolewall explain judges one flow at a time"))?;

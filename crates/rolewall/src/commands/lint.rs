@@ -4,9 +4,9 @@
 use super::plan::next_revision;
 use crate::candidate::in_force;
 use crate::cli::LintArgs;
+use crate::everybody::Everybody;
 use crate::failure::{Failure, Kind};
 use crate::firewall::Firewall;
-use crate::held::Held;
 use crate::host::Host;
 use crate::inputs::{Inputs, Look};
 use rolewall_policy::lint::{Finding, lint as findings};
@@ -32,10 +32,10 @@ pub(crate) fn lint(host: &Host, arguments: &LintArgs, json: bool) -> Result<u8, 
     let inputs = Inputs::read(host, Look::AtAll)?;
     let plan = inputs.plan()?;
     let held = if host.is_live && !arguments.candidate {
-        Held::read(&mut Firewall::open()?)?
+        Everybody::read(&mut Firewall::open()?)?
     } else {
         let ruleset = in_force(lower::lower(&plan, &next_revision(host)?.prefix()));
-        Held { ruleset, environment: Environment::default() }
+        Everybody { ruleset, environment: Environment::default() }
     };
     let found = findings(&plan, &inputs.observed, &held.ruleset, &held.environment).map_err(|e| {
         Failure::new(Kind::Host, e).help("rolewall lint --candidate looks at our own rules alone")

@@ -1,10 +1,10 @@
 //! `rolewall status`: where this host stands, by what the kernel holds.
 //! Not here: changing any of it.
 
+use crate::everybody::Everybody;
 use crate::failure::Failure;
 use crate::firewall::{Firewall, Seen, frame_differences, generation_differences, leads};
 use crate::foreign::{self, Foreign};
-use crate::held::Held as Everything;
 use crate::host::Host;
 use crate::inputs::{Inputs, Look};
 use crate::joined;
@@ -90,7 +90,7 @@ pub(crate) fn status(host: &Host) -> Result<Status, Failure> {
 /// Without a plan, nothing can be said of its flows; that is no reason not to say where the host stands.
 fn neighbours_of(host: &Host, firewall: &mut Firewall) -> Vec<String> {
     let plan = Inputs::read(host, Look::AsNeeded).and_then(|inputs| inputs.plan());
-    match (plan, Everything::read(firewall)) {
+    match (plan, Everybody::read(firewall)) {
         (Ok(plan), Ok(held)) => neighbours(&plan, &held.ruleset, &held),
         _ => Vec::new(),
     }

@@ -37,9 +37,9 @@ impl<'l> Database<'l> {
     pub(crate) fn new(host: &'l Host) -> Database<'l> {
         run(host, "install", &["-d", "-o", "mysql", "-m", "755", DIRECTORY]);
         let data = format!("--datadir={DIRECTORY}/data");
-        let install = ["--no-defaults", "--user=mysql", &data, "--skip-test-db", SMALL[0], SMALL[1]];
+        let install = ["--no-defaults", "--user=mysql", &data, "--skip-test-db"];
         let normal = "--auth-root-authentication-method=normal";
-        run(host, "mariadb-install-db", &[&install[..], &[normal]].concat());
+        run(host, "mariadb-install-db", &[&install[..], &SMALL, &[normal]].concat());
         let database = Database::start(host, &[]);
         database.sql(&format!(
             "CREATE DATABASE voipnow; CREATE USER {USER}@'%' IDENTIFIED BY '{PASSWORD}';
@@ -84,8 +84,9 @@ impl<'l> Database<'l> {
     }
 }
 
-/// Its files are in memory.
-const SMALL: [&str; 2] = ["--innodb-log-file-size=4M", "--innodb-data-file-path=ibdata1:2M:autoextend"];
+/// Its files are in memory, the temporary ones its own: servers that share those stumble over each other's.
+const SMALL: [&str; 3] =
+    ["--innodb-log-file-size=4M", "--innodb-data-file-path=ibdata1:2M:autoextend", "--tmpdir=/run/database"];
 
 /// A command that must succeed.
 fn run(host: &Host, program: &str, arguments: &[&str]) {

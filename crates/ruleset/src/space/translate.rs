@@ -1,14 +1,17 @@
-//! Translations of addresses, as far as they are known before a packet comes.
-//! Not here: what they do to packets ([`super::walk`]).
+//! Translations of addresses: what is known of them before a packet comes, and what they do to packets.
+//! Not here: where packets are sent then ([`super::hooks`]).
 
 use super::compile::{Compiled, Compiler, Step};
 use super::field::{Field, Kind, number};
 use super::formula::{Ask, Clause, Condition};
+use super::hooks::loopback;
 use super::ranges::Ranges;
 use super::registers::{Held, Registers};
+use super::state::{Instead, Truth};
+use super::walk::{Live, Walk};
 use crate::expr::{NatFlags, NatKind};
 use crate::xt::{self, TranslationKind};
-use crate::{Expr, Family, Reg};
+use crate::{Expr, Family, Hook, Reg};
 
 /// What an address or a port becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,4 +144,57 @@ fn constant(registers: &Registers, reg: Reg, len: usize) -> Option<u128> {
         Held::Is(value) => Some(number << 8 | u128::from(*value)),
         _ => None,
     })
+}
+
+impl Walk<'_> {
+    /// One end of packets is something else from here on.
+    pub(super) fn translate(&mut self, live: Live, translation: &Translation) -> Live {
+        let Translation { end, address, port, to_host, .. } = translation;
+        let (address_field, port_field) = match end {
+            NatKind::Source => (Field::Src, Field::Sport),
+            NatKind::Destination => (Field::Dst, Field::Dport),
+        };
+        let address = match address {
+            To::Host if self.hook == Hook::Output => {
+                To::One(number(loopback(self.program.route.shape.family)))
+            }
+            other => *other,
+        };
+        let after_address = self.replaced(live, address_field, address, &translation.same_address);
+        let mut done = Live::new();
+        for (was_changed, live) in after_address {
+            for (port_changed, live) in self.replaced(live, port_field, *port, &translation.same_port) {
+                let changed = was_changed.or(port_changed);
+                let live = self.changed(live, |state| match end {
+                    NatKind::Source => (state.snat, state.bound.1) = (state.snat.or(changed), true),
+                    NatKind::Destination => {
+                        (state.dnat, state.bound.0) = (state.dnat.or(changed), true);
+                        state.to_host |= *to_host;
+                    }
+                });
+                self.join(&mut done, live);
+            }
+        }
+        done
+    }
+
+    /// Packets with a field as it was, and those with another value; each with whether it was changed.
+    fn replaced(&mut self, live: Live, field: Field, to: To, same: &[Ask]) -> Vec<(Truth, Live)> {
+        match to {
+            To::Same => vec![(Truth::No, live)],
+            To::Any | To::Host => {
+                let live = self.changed(live, |state| {
+                    state.instead.insert(field, Instead::Any);
+                });
+                vec![(Truth::Unknown, live)]
+            }
+            To::One(value) => {
+                let (as_it_was, other) = self.split(live, same, false);
+                let other = self.changed(other, |state| {
+                    state.instead.insert(field, Instead::One(value));
+                });
+                vec![(Truth::No, as_it_was), (Truth::Yes, other)]
+            }
+        }
+    }
 }

@@ -4,13 +4,11 @@
 use super::alphabet::Alphabet;
 use super::compile::{End, Step};
 use super::diagram::{Arena, Space};
-use super::field::{Field, Shape, number};
+use super::field::{Field, Shape};
 use super::formula::{Ask, Values, View};
-use super::hooks::{Next, is_about_destination, loopback};
+use super::hooks::{Next, is_about_destination};
 use super::state::{Instead, State, Tracking, Truth};
-use super::translate::{To, Translation};
 use crate::Hook;
-use crate::expr::NatKind;
 use crate::judge::{Hooks, Network};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -86,7 +84,7 @@ pub struct Met {
 }
 
 /// Flows with the state that they came into.
-type Live = Vec<(State, Space)>;
+pub(super) type Live = Vec<(State, Space)>;
 
 /// The fields of a shape with their classes.
 #[derive(Debug)]
@@ -101,9 +99,9 @@ pub(super) struct Walk<'a> {
     fields: &'a Fields,
     values: &'a Values,
     literals: HashMap<(Field, usize), Space>,
-    program: &'a Program,
+    pub(super) program: &'a Program,
     /// The hook that is walked.
-    hook: Hook,
+    pub(super) hook: Hook,
     accepted: Live,
     fates: Fates,
     /// For each rule of each chain: what flows did with it.
@@ -370,7 +368,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Those that fulfil one of the clauses or may, and those that fulfil none for sure.
-    fn split(&mut self, live: Live, asks: &[Ask], invert: bool) -> (Live, Live) {
+    pub(super) fn split(&mut self, live: Live, asks: &[Ask], invert: bool) -> (Live, Live) {
         let (mut hit, mut miss) = (Vec::new(), Vec::new());
         for (state, space) in live {
             let (surely, perhaps) = self.asked(&state, asks);
@@ -424,57 +422,6 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// One end of packets is something else from here on.
-    fn translate(&mut self, live: Live, translation: &Translation) -> Live {
-        let Translation { end, address, port, to_host, .. } = translation;
-        let (address_field, port_field) = match end {
-            NatKind::Source => (Field::Src, Field::Sport),
-            NatKind::Destination => (Field::Dst, Field::Dport),
-        };
-        let address = match address {
-            To::Host if self.hook == Hook::Output => {
-                To::One(number(loopback(self.program.route.shape.family)))
-            }
-            other => *other,
-        };
-        let after_address = self.replaced(live, address_field, address, &translation.same_address);
-        let mut done = Live::new();
-        for (was_changed, live) in after_address {
-            for (port_changed, live) in self.replaced(live, port_field, *port, &translation.same_port) {
-                let changed = was_changed.or(port_changed);
-                let live = self.changed(live, |state| match end {
-                    NatKind::Source => (state.snat, state.bound.1) = (state.snat.or(changed), true),
-                    NatKind::Destination => {
-                        (state.dnat, state.bound.0) = (state.dnat.or(changed), true);
-                        state.to_host |= *to_host;
-                    }
-                });
-                self.join(&mut done, live);
-            }
-        }
-        done
-    }
-
-    /// Packets with a field as it was, and those with another value; each with whether it was changed.
-    fn replaced(&mut self, live: Live, field: Field, to: To, same: &[Ask]) -> Vec<(Truth, Live)> {
-        match to {
-            To::Same => vec![(Truth::No, live)],
-            To::Any | To::Host => {
-                let live = self.changed(live, |state| {
-                    state.instead.insert(field, Instead::Any);
-                });
-                vec![(Truth::Unknown, live)]
-            }
-            To::One(value) => {
-                let (as_it_was, other) = self.split(live, same, false);
-                let other = self.changed(other, |state| {
-                    state.instead.insert(field, Instead::One(value));
-                });
-                vec![(Truth::No, as_it_was), (Truth::Yes, other)]
-            }
-        }
-    }
-
     fn literal(&mut self, field: Field, number: usize) -> Space {
         if let Some(known) = self.literals.get(&(field, number)) {
             return *known;
@@ -487,7 +434,7 @@ impl<'a> Walk<'a> {
         space
     }
 
-    fn changed(&mut self, live: Live, change: impl Fn(&mut State)) -> Live {
+    pub(super) fn changed(&mut self, live: Live, change: impl Fn(&mut State)) -> Live {
         let mut changed = Vec::new();
         for (mut state, space) in live {
             change(&mut state);
@@ -497,7 +444,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Flows of one state are one set.
-    fn join(&mut self, into: &mut Live, live: Live) {
+    pub(super) fn join(&mut self, into: &mut Live, live: Live) {
         for (state, space) in live {
             match into.iter_mut().find(|(own, _)| *own == state) {
                 Some((_, own)) => *own = self.arena.or(*own, space),

@@ -7,9 +7,9 @@ mod text;
 use super::detect::conflicts_of;
 use crate::candidate::as_confirmed;
 use crate::cli::{PlanArgs, PlanFormat};
+use crate::everybody::Everybody;
 use crate::failure::Failure;
 use crate::firewall::Firewall;
-use crate::held::Held;
 use crate::host::Host;
 use crate::inputs::{Inputs, Look};
 use crate::neighbours::neighbours;
@@ -75,7 +75,7 @@ fn neighbours_of(host: &Host, plan: &Plan) -> Vec<String> {
     if !host.is_live {
         return Vec::new();
     }
-    let Ok(held) = Firewall::open().and_then(|mut firewall| Held::read(&mut firewall)) else {
+    let Ok(held) = Firewall::open().and_then(|mut firewall| Everybody::read(&mut firewall)) else {
         return Vec::new();
     };
     let candidate = as_confirmed(lower::lower(plan, &Revision(1).prefix()));

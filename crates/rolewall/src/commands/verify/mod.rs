@@ -8,9 +8,9 @@ mod matrix;
 use super::plan::next_revision;
 use crate::candidate::in_force;
 use crate::cli::VerifyArgs;
+use crate::everybody::Everybody;
 use crate::failure::{self, Failure, Kind};
 use crate::firewall::Firewall;
-use crate::held::Held;
 use crate::host::Host;
 use crate::inputs::{Inputs, Look};
 use document::{Document, Found};
@@ -30,7 +30,7 @@ pub(crate) fn verify(host: &Host, arguments: &VerifyArgs, json: bool) -> Result<
     }
     let assertions = assertions(arguments, &inputs)?;
     let subject = subject(host, arguments, &plan)?;
-    let Held { ruleset, environment } = &subject;
+    let Everybody { ruleset, environment } = &subject;
     let mut document = Document::new();
     for violation in verify::verify(&plan, ruleset, environment).map_err(too_large)? {
         document.violation(&violation, None, (ruleset, environment));
@@ -68,13 +68,13 @@ fn assertions(arguments: &VerifyArgs, inputs: &Inputs) -> Result<Vec<Assertion>,
     if problems.is_empty() { Ok(assertions) } else { Err(Problems(problems).into()) }
 }
 
-fn subject(host: &Host, arguments: &VerifyArgs, plan: &Plan) -> Result<Held, Failure> {
+fn subject(host: &Host, arguments: &VerifyArgs, plan: &Plan) -> Result<Everybody, Failure> {
     if arguments.live || (host.is_live && !arguments.candidate) {
         host.live("verify --live")?;
-        return Held::read(&mut Firewall::open()?);
+        return Everybody::read(&mut Firewall::open()?);
     }
     let ruleset = in_force(lower::lower(plan, &next_revision(host)?.prefix()));
-    Ok(Held { ruleset, environment: Environment::default() })
+    Ok(Everybody { ruleset, environment: Environment::default() })
 }
 
 fn too_large(error: rolewall_ruleset::space::TooLarge) -> Failure {

@@ -9,16 +9,16 @@ use rolewall_ruleset::Ruleset;
 use rolewall_ruleset::judge::{Environment, Hooks};
 
 /// Tables, and the host that they are on.
-pub(crate) struct Held {
+pub(crate) struct Everybody {
     pub(crate) ruleset: Ruleset,
     pub(crate) environment: Environment,
 }
 
-impl Held {
+impl Everybody {
     /// Asks Linux.
-    pub(crate) fn read(firewall: &mut Firewall) -> Result<Held, Failure> {
+    pub(crate) fn read(firewall: &mut Firewall) -> Result<Everybody, Failure> {
         let environment = Environment { hooks: Hooks::Whole, ..Surroundings::read().environment(&[]) };
-        Ok(Held { ruleset: firewall.nft.read_ruleset()?, environment })
+        Ok(Everybody { ruleset: firewall.nft.read_ruleset()?, environment })
     }
 
     /// Whether a table of ours is among them.
