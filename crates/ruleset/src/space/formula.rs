@@ -116,7 +116,7 @@ impl Clause {
                 Some(own) => own.and(values),
                 None => values.clone(),
             };
-            if both.is_empty() {
+            if both.is_empty() && field.1 != View::Untouched {
                 return None;
             }
             self.fields.insert(*field, both);

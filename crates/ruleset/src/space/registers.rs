@@ -274,13 +274,12 @@ impl Reader<'_> {
     pub(super) fn seen(&self, field: Field, view: View, values: &Ranges) -> Condition {
         let domain = self.shape.domain(field);
         let values = values.and(&domain);
-        if values == domain {
-            return Condition::always();
-        }
-        if values.is_empty() {
-            Condition::never()
-        } else {
-            Condition(vec![Clause::seen(field, view, values)])
+        match view {
+            // Once the field is changed, it is not known whether it is so.
+            View::Untouched => Condition(vec![Clause::seen(field, view, values)]),
+            _ if values == domain => Condition::always(),
+            _ if values.is_empty() => Condition::never(),
+            _ => Condition(vec![Clause::seen(field, view, values)]),
         }
     }
 

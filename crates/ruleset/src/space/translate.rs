@@ -99,7 +99,12 @@ impl Compiler<'_, '_> {
     }
 
     fn same(&mut self, field: Field, to: To) -> Vec<Ask> {
-        let To::One(value) = to else { return Vec::new() };
+        let value = match to {
+            To::One(value) => value,
+            // Of what goes out, that is loopback.
+            To::Host => number(loopback(self.shape.family)),
+            To::Same | To::Any => return Vec::new(),
+        };
         self.values.ask(Condition(vec![Clause::field(field, Ranges::one(value))]))
     }
 

@@ -103,14 +103,14 @@ fn through_every_hook_and_translation_no_flow_fares_otherwise() {
                     .collect::<Vec<_>>()
             };
             assert!(
-                found == judged || found == Judged::May,
+                found == judged || found == Judged::May || judged == Judged::May,
                 "seed {seed}: {found:?} {judged:?} {flow:?}\n{}\n{:#?}",
                 text::ruleset(&ruleset),
                 path()
             );
         }
     }
-    eprintln!("{flows} flows, {same} of them judged alike, the others in doubt all at once");
+    eprintln!("{flows} flows, {same} of them judged alike, the others in doubt one way or the other");
     assert!(same * 10 > flows * 9);
 }
 
