@@ -1,6 +1,7 @@
 //! Other people's tables: which there are, and putting them to sleep for `--take-over`.
 //! Not here: changing anything in them.
 
+use crate::commands::explain::surroundings::Surroundings;
 use crate::failure::Failure;
 use crate::firewall::Firewall;
 use rolewall_ruleset::table::{ChainKind, Hook};
@@ -48,6 +49,17 @@ pub(crate) fn to_sleep(tables: &[Foreign]) -> Vec<(TableId, TableFlags)> {
     };
     let asleep = |t: &Foreign| (t.id.clone(), TableFlags { dormant: true, ..t.flags });
     tables.iter().filter(wanted).map(asleep).collect()
+}
+
+/// What `--take-over` cannot put to sleep, in words: tables that belong to a process, and those of the older
+/// iptables, which nf_tables does not see. They go on deciding beside ours.
+pub(crate) fn staying_awake(tables: &[Foreign]) -> Vec<String> {
+    let filters = |t: &&Foreign| t.flags.owner && !t.flags.dormant && !t.filters.is_empty();
+    let owned = tables.iter().filter(filters).map(|t| {
+        format!("table {} belongs to another process and stays awake: end or reconfigure that process", t.id)
+    });
+    let legacy = Surroundings::read().legacy_in_words();
+    owned.chain(legacy.into_iter().map(|words| format!("{words}; they stay in force"))).collect()
 }
 
 /// Names as the notes keep them, awake again; those that are gone meanwhile are left alone, because setting

@@ -334,3 +334,26 @@ fn settings_of_linux_that_matter_to_calls_are_named_to_nodes_that_have_some() {
         .unwrap();
     assert!(node.run(&["status"]).stdout().contains("iptables-legacy has rules (filter)"));
 }
+
+#[test]
+fn what_a_take_over_cannot_put_to_sleep_is_said_and_stays_as_it_is() {
+    if !can_run() {
+        return;
+    }
+    let lab = scene();
+    let node = hosts(&lab).0;
+    let legacy =
+        |arguments: &[&str]| node.command("iptables-legacy").args(arguments).run().unwrap().ok().unwrap();
+    legacy(&["-A", "INPUT", "-p", "tcp", "--dport", "7", "-j", "DROP"]);
+    let before = legacy(&["-S"]);
+    become_role(node, "web");
+    let said = node.expect(0, &["apply", "--take-over"]);
+    assert!(
+        said.stderr.contains("iptables-legacy has rules (filter)")
+            && said.stderr.contains("they stay in force"),
+        "{}",
+        said.stderr
+    );
+    node.expect(0, &["revert"]);
+    assert_eq!(legacy(&["-S"]), before);
+}

@@ -222,6 +222,10 @@ impl Applying<'_> {
         let saved = self.stand.store.save(self.host, &previous?)?;
         let sleeping =
             if self.arguments.take_over { foreign::to_sleep(&self.stand.foreign) } else { Vec::new() };
+        if self.arguments.take_over {
+            let awake = foreign::staying_awake(&self.stand.foreign);
+            awake.iter().for_each(|words| eprintln!("warning: {words}"));
+        }
         self.stage(revision, &generation, &saved, &sleeping)?;
         if self.arguments.final_ {
             let seen = self.start_test(revision, &generation, FINAL_WINDOW, &sleeping)?;
