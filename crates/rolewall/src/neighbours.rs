@@ -2,13 +2,14 @@
 //! and settings of Linux that matter to a node with calls.
 //! Not here: changing any of it.
 
+use crate::commands::explain::held::Held;
 use crate::commands::explain::surroundings::Surroundings;
-use crate::everybody::Everybody;
+use crate::failure::Failure;
 use rolewall_policy::lower::table_id;
 use rolewall_policy::{Plan, RoleName, sample};
-use rolewall_ruleset::Ruleset;
+use rolewall_ruleset::Flow;
 use rolewall_ruleset::flow::L4;
-use rolewall_ruleset::judge::{Judge, Judged, Step};
+use rolewall_ruleset::judge::{Environment, Hooks, Judge, Judged, Step};
 use std::collections::BTreeMap;
 use std::fs;
 
@@ -19,10 +20,13 @@ const TRACKED_MIN: u64 = 65_536;
 /// A table of tracked flows that is so full refuses the next burst.
 const FULL_PERCENT: u64 = 80;
 
-/// Everything that is worth a line. The rules are those that are, or would be, in force.
-pub(crate) fn neighbours(plan: &Plan, ruleset: &Ruleset, held: &Everybody) -> Vec<String> {
-    let mut found = stopped(plan, ruleset, held);
-    found.extend(Surroundings::read().legacy_in_words());
+/// Everything that is worth a line. The rules are those that are, or would be, in force; where they cannot be read,
+/// the rest is said all the same.
+pub(crate) fn neighbours(plan: &Plan, held: Held) -> Vec<String> {
+    let surroundings = Surroundings::read();
+    let environment = Environment { hooks: Hooks::Whole, ..surroundings.environment(&[]) };
+    let mut found = stopped(plan, held, &environment).unwrap_or_default();
+    found.extend(surroundings.legacy_in_words());
     if has_calls(plan) {
         found.extend(helpers());
         found.extend(reverse_path(plan));
@@ -36,10 +40,14 @@ fn has_calls(plan: &Plan) -> bool {
 }
 
 /// Every rule of others that stops, or may stop, a flow which the plan permits: each once, with the first flow.
-fn stopped(plan: &Plan, ruleset: &Ruleset, held: &Everybody) -> Vec<String> {
-    let judge = Judge::new(ruleset).with(held.environment.clone());
+/// Only those elements of sets are read that the flows are looked up by: others' sets may be large.
+fn stopped(plan: &Plan, mut held: Held, environment: &Environment) -> Result<Vec<String>, Failure> {
+    let all = sample::required(plan);
+    let flows: Vec<Flow> = all.iter().map(|required| required.flow.clone()).collect();
+    held.fill_for(&flows, environment)?;
+    let judge = Judge::new(held.ruleset()).with(environment.clone());
     let mut found: BTreeMap<String, String> = BTreeMap::new();
-    for required in sample::required(plan) {
+    for required in all {
         let judgement = judge.flow(&required.flow);
         let Some(step) = judgement.decided_by.as_ref().filter(|step| is_anothers(step)) else { continue };
         let word = match judgement.verdict {
@@ -60,7 +68,7 @@ fn stopped(plan: &Plan, ruleset: &Ruleset, held: &Everybody) -> Vec<String> {
             )
         });
     }
-    found.into_iter().map(|(rule, what)| format!("{rule}: {what}")).collect()
+    Ok(found.into_iter().map(|(rule, what)| format!("{rule}: {what}")).collect())
 }
 
 fn port(l4: L4) -> String {

@@ -1,7 +1,7 @@
 //! `rolewall status`: where this host stands, by what the kernel holds.
 //! Not here: changing any of it.
 
-use crate::everybody::Everybody;
+use crate::commands::explain::held;
 use crate::failure::Failure;
 use crate::firewall::{Firewall, Seen, frame_differences, generation_differences, leads};
 use crate::foreign::{self, Foreign};
@@ -68,7 +68,7 @@ pub(crate) fn status(host: &Host) -> Result<Status, Failure> {
         fallback: seen.as_ref().is_some_and(|s| is_fallback(&s.held)),
         drift: Vec::new(),
         foreign: foreign::tables(&mut firewall)?.iter().map(foreign_table).collect(),
-        neighbours: neighbours_of(host, &mut firewall),
+        neighbours: neighbours_of(host),
         notes: remarks(phase),
     };
     status.notes.extend(notes.stand_in.map(|words| format!("when it was last applied, {words}")));
@@ -88,10 +88,10 @@ pub(crate) fn status(host: &Host) -> Result<Status, Failure> {
 }
 
 /// Without a plan, nothing can be said of its flows; that is no reason not to say where the host stands.
-fn neighbours_of(host: &Host, firewall: &mut Firewall) -> Vec<String> {
+fn neighbours_of(host: &Host) -> Vec<String> {
     let plan = Inputs::read(host, Look::AsNeeded).and_then(|inputs| inputs.plan());
-    match (plan, Everybody::read(firewall)) {
-        (Ok(plan), Ok(held)) => neighbours(&plan, &held.ruleset, &held),
+    match (plan, held::Held::live()) {
+        (Ok(plan), Ok(held)) => neighbours(&plan, held),
         _ => Vec::new(),
     }
 }

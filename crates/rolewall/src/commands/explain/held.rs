@@ -25,7 +25,7 @@ const ATTEMPTS: u32 = 5;
 const ROUNDS_MAX: usize = 10_000;
 
 /// All tables that are judged.
-pub(super) struct Held {
+pub(crate) struct Held {
     nft: Option<Nft>,
     ruleset: Ruleset,
     /// A table that is not the kernel's, and needs no reading.
@@ -40,7 +40,7 @@ pub(super) struct Held {
 
 impl Held {
     /// What the kernel holds.
-    pub(super) fn live() -> Result<Held, Failure> {
+    pub(crate) fn live() -> Result<Held, Failure> {
         let mut nft = Nft::open()?;
         // Without the right to read, there is nothing to be said.
         let ids = nft.table_ids()?;
@@ -54,7 +54,7 @@ impl Held {
     }
 
     /// A candidate in place of our table, beside all others; alone where the kernel may not be read.
-    pub(super) fn beside(candidate: Ruleset) -> Held {
+    pub(crate) fn beside(candidate: Ruleset) -> Held {
         let mut held = match Held::live() {
             Ok(held) => held,
             Err(failure) => {
@@ -89,7 +89,7 @@ impl Held {
         self.nft.is_some()
     }
 
-    pub(super) fn ruleset(&self) -> &Ruleset {
+    pub(crate) fn ruleset(&self) -> &Ruleset {
         &self.ruleset
     }
 
@@ -109,7 +109,7 @@ impl Held {
     }
 
     /// Reads what these flows are looked up by.
-    pub(super) fn fill_for(&mut self, flows: &[Flow], environment: &Environment) -> Result<(), Failure> {
+    pub(crate) fn fill_for(&mut self, flows: &[Flow], environment: &Environment) -> Result<(), Failure> {
         let Some(mut nft) = self.nft.take() else { return Ok(()) };
         for _ in 0..ATTEMPTS {
             let before = nft.generation()?;

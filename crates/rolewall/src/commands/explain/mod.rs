@@ -3,7 +3,7 @@
 
 mod document;
 mod flow;
-mod held;
+pub(crate) mod held;
 mod subject;
 pub(crate) mod surroundings;
 

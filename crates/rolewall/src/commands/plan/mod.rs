@@ -5,9 +5,9 @@ mod document;
 mod text;
 
 use super::detect::conflicts_of;
+use super::explain::held::Held;
 use crate::candidate::as_confirmed;
 use crate::cli::{PlanArgs, PlanFormat};
-use crate::everybody::Everybody;
 use crate::failure::Failure;
 use crate::firewall::Firewall;
 use crate::host::Host;
@@ -70,16 +70,14 @@ fn shown(host: &Host, inputs: &Inputs, arguments: &PlanArgs) -> Result<Shown, Fa
     })
 }
 
-/// Without the right to ask the kernel, nothing of others is said.
+/// With what apply would load in force.
 fn neighbours_of(host: &Host, plan: &Plan) -> Vec<String> {
-    if !host.is_live {
+    // Without the right to ask the kernel, nothing of others is said.
+    if !host.is_live || Firewall::open().and_then(|mut firewall| firewall.look()).is_err() {
         return Vec::new();
     }
-    let Ok(held) = Firewall::open().and_then(|mut firewall| Everybody::read(&mut firewall)) else {
-        return Vec::new();
-    };
     let candidate = as_confirmed(lower::lower(plan, &Revision(1).prefix()));
-    neighbours(plan, &held.with_ours(candidate), &held)
+    neighbours(plan, Held::beside(candidate))
 }
 
 /// The number that the next `apply` would give; 1 where the live host is not read.
