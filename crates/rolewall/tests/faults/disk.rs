@@ -120,15 +120,20 @@ fn damaged(stage: &Stage, known: &Known, what: &str) -> Result<Outcome, String> 
     let finished = stage.node().run(known.step.arguments);
     let holds = || {
         let view = View::of(&stage.held());
-        let position = known.places.iter().position(|place| place.view.reached() == view.reached());
-        let position = position.ok_or_else(|| known.after().view.differences(&view))?;
+        let places = known.places.iter().zip(OUTCOMES);
+        let places = places.chain(known.fallback.iter().map(|place| (place, Outcome::Fallback)));
+        let found = { places }.find(|(place, _)| place.view.reached() == view.reached());
+        let (place, outcome) = found.ok_or_else(|| known.after().view.differences(&view))?;
         let stands = stage.stands()?;
-        hold(stands == known.places[position].stands, || format!("packets find {stands:?}"))?;
+        hold(stands == place.stands, || format!("packets find {stands:?}"))?;
         hold(matches!(finished.code(), Some(0 | 2..=5)), || "it blames itself".into())?;
+        let is_told =
+            finished.code() == Some(3) && finished.stderr().contains("in force instead: the fallback");
+        hold((outcome == Outcome::Fallback) == is_told, || "what it says of a fallback is not so".into())?;
         let status = stage.node().run(&["status"]);
         hold(status.stdout().contains(view.word()) || status.code() == Some(3), || described(&status))?;
         repaired(stage)?;
-        Ok(OUTCOMES[position])
+        Ok(outcome)
     };
     holds().map_err(|wrong: String| format!("{}: {what}\n{wrong}\n{}", known.step.name, described(&finished)))
 }

@@ -20,6 +20,8 @@ pub(crate) enum Outcome {
     Between,
     /// The step is done, but what comes after it in the program is not, and it says so.
     AfterWithError,
+    /// What was confirmed cannot be read: its fallback is in force, and that is said.
+    Fallback,
 }
 
 /// Of the places of a step, in their order.

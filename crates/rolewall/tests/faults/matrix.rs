@@ -107,6 +107,7 @@ impl fmt::Display for Cell {
             (Outcome::Between, 'M'),
             (Outcome::After, 'A'),
             (Outcome::AfterWithError, 'E'),
+            (Outcome::Fallback, 'F'),
         ];
         let counted =
             letters.iter().filter_map(|(outcome, letter)| Some((self.outcomes.get(outcome)?, letter)));

@@ -21,6 +21,8 @@ pub(crate) enum Stands {
     Web,
     /// The sip role is in force.
     Sip,
+    /// Nobody but admins gets in.
+    Fallback,
 }
 
 /// A node, ports that answer on it, and its files as they are where every case begins.
@@ -122,6 +124,7 @@ fn way(answers: [[Outcome; 2]; 4]) -> Option<Stands> {
         [OPEN, OPEN, OPEN, OPEN] => Some(Stands::Open),
         [OPEN, OPEN, CLOSED, CLOSED] => Some(Stands::Web),
         [OPEN, CLOSED, OPEN, CLOSED] => Some(Stands::Sip),
+        [OPEN, CLOSED, CLOSED, CLOSED] => Some(Stands::Fallback),
         _ => None,
     }
 }
