@@ -10,7 +10,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
 use support::program::{PATIENCE, Program};
 use support::scene::{CLOSED, OPEN, Who, cluster, hosts, scene, settings, tcp};
-use support::{can_run, eventually, generation, nft, nft_load, ruleset};
+use support::{can_run, eventually, generation, nft, nft_load, ruleset, theirs};
 
 /// Counters, an element with a timeout to come, a chain without a hook, and a drop of its own.
 const OTHER: &str = "table inet other {
@@ -35,17 +35,6 @@ table ip theirs {
 	}
 }
 ";
-
-/// Everything that is not ours, counters, handles and flags included.
-fn theirs(host: &Host) -> String {
-    let tables = nft(host, &["list", "tables"]);
-    let others = tables.lines().filter(|line| *line != "table inet rolewall");
-    let list = |table: &str| {
-        let words: Vec<&str> = table.split(' ').skip(1).collect();
-        nft(host, &["--handle", "list", "table", words[0], words[1]])
-    };
-    others.map(list).collect()
-}
 
 fn become_role(node: &Host, role: &str) {
     node.configure(&cluster(&[role], ""), &settings(""));

@@ -1,5 +1,5 @@
-//! Beside other firewalls that are really there: each comes before ours and after it, is used, and keeps all that it
-//! has; ours stays as it is, and says so.
+//! Beside other firewalls: ufw, firewalld and fail2ban themselves, and the rules that CrowdSec, Docker and libvirt
+//! make. Each comes before ours and after it, is used, and keeps all that it has; ours stays as it is, and says so.
 //! Not here: rules by hand and what a take-over does to them (`commands_others`).
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -8,17 +8,17 @@ mod support;
 use rolewall_lab::{Host, Listen};
 use support::program::{PATIENCE, Program, described};
 use support::scene::{CLOSED, OPEN, Who, cluster, hosts, scene, settings, tcp};
-use support::{can_run, nft};
+use support::{can_run, nft, theirs};
 
-/// A firewall that is not ours. Its scripts run in the host, whose mounts are its own: whatever they write of `/etc`
-/// and `/run` is bound to a copy first.
+/// A firewall that is not ours. Its scripts run in the host, whose mounts and `/run` are its own: whatever they write
+/// of `/etc` is a copy, bound there first.
 struct Neighbour {
-    /// What it needs to be installed.
+    /// What makes its rules: a failure names it.
     program: &'static str,
     start: &'static str,
     /// What its owner does with it on any other day.
     work: &'static str,
-    /// What `nft list ruleset` has of that work, each.
+    /// What `nft list ruleset` has after it, each.
     shows: &'static [&'static str],
 }
 
@@ -126,7 +126,6 @@ E",
 
 /// What is not ours, with every handle, and apart from it the packets and bytes of every counter: these may grow
 /// while neighbours are discovered, and nothing else may change.
-#[derive(Debug, PartialEq)]
 struct Theirs {
     text: String,
     counters: Vec<u64>,
@@ -134,21 +133,18 @@ struct Theirs {
 
 impl Theirs {
     fn of(host: &Host) -> Theirs {
-        let mut theirs = Theirs { text: String::new(), counters: Vec::new() };
-        for table in nft(host, &["list", "tables"]).lines().filter(|line| *line != "table inet rolewall") {
-            let words: Vec<&str> = table.split(' ').skip(1).collect();
-            let listed = nft(host, &["--handle", "list", "table", words[0], words[1]]);
-            let mut before = "";
-            for word in listed.split([' ', '\n']) {
-                match (before, word.parse()) {
-                    ("packets" | "bytes", Ok(count)) => theirs.counters.push(count),
-                    ("expires", _) => {}
-                    _ => theirs.text += &format!("{word} "),
-                }
-                before = word;
+        let mut found = Theirs { text: String::new(), counters: Vec::new() };
+        let listed = theirs(host);
+        let mut before = "";
+        for word in listed.split([' ', '\n']) {
+            match (before, word.parse()) {
+                ("packets" | "bytes", Ok(count)) => found.counters.push(count),
+                ("expires", _) => {}
+                _ => found.text += &format!("{word} "),
             }
+            before = word;
         }
-        theirs
+        found
     }
 
     /// That these have lost nothing since `before`.
@@ -212,11 +208,12 @@ impl Neighbour {
         let _served = node.serve(Listen::new().tcp([443, 4433])).unwrap();
         node.configure(&cluster(&["web"], ""), &settings(""));
         node.expect(0, &["apply", "--final"]);
-        let ours = nft(node, &["--stateless", "--handle", "list", "table", "inet", "rolewall"]);
+        let ours = || nft(node, &["--stateless", "--handle", "list", "table", "inet", "rolewall"]);
+        let loaded = ours();
         self.does(node, self.start);
         self.does(node, self.work);
         self.is_at_work(node);
-        assert_eq!(nft(node, &["--stateless", "--handle", "list", "table", "inet", "rolewall"]), ours);
+        assert_eq!(ours(), loaded, "{}", self.program);
         node.expect(0, &["status"]);
         assert_eq!(tcp(&lab, Who::Stranger, 443), OPEN, "{}", self.program);
         assert_eq!(tcp(&lab, Who::Stranger, 4433), CLOSED, "{}", self.program);

@@ -45,6 +45,17 @@ pub(crate) fn ruleset_with_handles(host: &Host) -> String {
     nft(host, &["--stateless", "--handle", "list", "ruleset"])
 }
 
+/// Everything that is not ours, counters, handles and flags included.
+pub(crate) fn theirs(host: &Host) -> String {
+    let tables = nft(host, &["list", "tables"]);
+    let others = tables.lines().filter(|line| *line != "table inet rolewall");
+    let list = |table: &str| {
+        let words: Vec<&str> = table.split(' ').skip(1).collect();
+        nft(host, &["--handle", "list", "table", words[0], words[1]])
+    };
+    others.map(list).collect()
+}
+
 /// A listing of tables with their objects in order of their names: in which order chains were made is no
 /// part of what they do.
 pub(crate) fn sorted(listing: &str) -> Vec<String> {
