@@ -141,7 +141,9 @@ fn vanished(store: &Store) -> Failure {
 /// What the operator had closed the host with. Where that is damaged, what was written for it when the revision
 /// was confirmed; but for a host that would let nobody in.
 fn closing_at_boot(store: &Store) -> Result<Option<Generation>, Failure> {
-    let failure = match store.panic() {
+    // One error that passes must not close a host that nobody closed.
+    let once_more = |first: Failure| store.panic().inspect(|_| warn(&first));
+    let failure = match store.panic().or_else(once_more) {
         Ok(panic) => return Ok(panic),
         Err(failure) => failure,
     };
