@@ -4,9 +4,10 @@
 //! [`nft::Nft`] takes and gives the values of `rolewall-ruleset`. What is sent comes back from the
 //! kernel's own dump as the same value, in the canonical form that [`nft`] describes.
 //!
-//! This is the one crate with `unsafe` in it: one `setsockopt`, one `getsockopt` and
-//! one `unshare`, each with its reason.
+//! This is the one crate with `unsafe` in it: one `setsockopt`, one `getsockopt`, one
+//! `unshare` and one `mallopt`, each with its reason.
 
+pub mod allocator;
 pub mod conntrack;
 pub mod ipset;
 pub mod links;

@@ -21,6 +21,7 @@ use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// A node's name: 1 to 63 lower-case letters, digits, dots, dashes and underscores.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -79,8 +80,8 @@ pub struct Node {
     pub private: Vec<IpAddr>,
     /// Addresses on the public network.
     pub public: Vec<IpAddr>,
-    /// What it does, by the catalogue's own names (aliases resolved).
-    pub roles: BTreeSet<RoleName>,
+    /// What it does, by the catalogue's own names (aliases resolved). Of ten thousand nodes most have the same.
+    pub roles: Arc<BTreeSet<RoleName>>,
     /// Ports that replace a role's defaults.
     pub ports: BTreeMap<RoleName, Vec<PortRange>>,
     /// Roles whose public interface for admin addresses is asked for (the controller's).

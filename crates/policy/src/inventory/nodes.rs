@@ -12,6 +12,7 @@ use crate::read::{Piece, Reader, Span, Table, Value, node_address};
 use crate::{Catalogue, PortRange, Role, RoleName};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// The line that begins a node.
 pub(super) const NODE_HEADER: &str = "[[node]]";
@@ -170,7 +171,7 @@ impl<'p, 't> Nodes<'p, 't> {
             id,
             private: private.good,
             public: public.good,
-            roles: roles.into_iter().map(|(role, _)| role.name.clone()).collect(),
+            roles: Arc::new(roles.into_iter().map(|(role, _)| role.name.clone()).collect()),
             ports,
             admin_public,
             place: reader.line_place(&at),

@@ -12,12 +12,17 @@ use crate::read::{Piece, node_address};
 use crate::{Catalogue, Place, RoleName};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// Reads plain tables.
 pub(super) struct Plain<'c> {
     catalogue: &'c Catalogue,
     /// One list of addresses; kept for its room, so that each node's own list is exactly as long as it is.
     addresses: Vec<IpAddr>,
+    /// One node's roles, as written; kept for its room.
+    roles: Vec<&'c RoleName>,
+    /// The roles of every node so far, by how they were written.
+    shared: BTreeMap<Vec<&'c RoleName>, Arc<BTreeSet<RoleName>>>,
 }
 
 /// A longer table is not plain, in bytes: a tree bears only so much, and says so.
@@ -31,12 +36,12 @@ struct Keys {
     id: Option<String>,
     private: Option<Vec<IpAddr>>,
     public: Option<Vec<IpAddr>>,
-    roles: Option<BTreeSet<RoleName>>,
+    roles: Option<Arc<BTreeSet<RoleName>>>,
 }
 
 impl<'c> Plain<'c> {
     pub(super) fn new(catalogue: &'c Catalogue) -> Plain<'c> {
-        Plain { catalogue, addresses: Vec::new() }
+        Plain { catalogue, addresses: Vec::new(), roles: Vec::new(), shared: BTreeMap::new() }
     }
 
     /// The node, if the piece is one plain table.
@@ -83,12 +88,18 @@ impl<'c> Plain<'c> {
         Some(self.addresses.clone())
     }
 
-    fn roles(&self, left: &mut Left<'_>) -> Option<BTreeSet<RoleName>> {
-        let mut roles = BTreeSet::new();
+    fn roles(&mut self, left: &mut Left<'_>) -> Option<Arc<BTreeSet<RoleName>>> {
+        self.roles.clear();
         left.list(|written| {
-            let RoleName(name) = &self.catalogue.resolve(written)?.name;
-            (name != NODE && roles.insert(RoleName(name.clone()))).then_some(())
+            let name = &self.catalogue.resolve(written)?.name;
+            let is_new = name.0 != NODE && !self.roles.contains(&name);
+            is_new.then(|| self.roles.push(name))
         })?;
+        if let Some(shared) = self.shared.get(&self.roles) {
+            return Some(Arc::clone(shared));
+        }
+        let roles: Arc<BTreeSet<RoleName>> = Arc::new(self.roles.iter().copied().cloned().collect());
+        self.shared.insert(self.roles.clone(), Arc::clone(&roles));
         Some(roles)
     }
 }

@@ -289,7 +289,7 @@ fn finished(draft: Draft, roles: &Roles) -> Node {
         id: Some(id),
         private,
         public,
-        roles: roles.clone(),
+        roles: Arc::new(roles.clone()),
         ports: BTreeMap::new(),
         admin_public: BTreeSet::new(),
         place,

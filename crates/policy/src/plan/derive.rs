@@ -351,7 +351,7 @@ impl<'a> Others<'a> {
         let all: Vec<&Node> = inventory.nodes.iter().filter(|node| node.name != me.name).collect();
         let mut by_role: BTreeMap<&RoleName, Vec<&Node>> = BTreeMap::new();
         for node in &all {
-            for role in &node.roles {
+            for role in node.roles.iter() {
                 by_role.entry(role).or_default().push(node);
             }
         }

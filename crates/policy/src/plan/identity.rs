@@ -38,7 +38,7 @@ impl Me {
     /// What the inventory says of this host, with the ports that its own files say.
     pub fn from_node(node: &Node, observed: &Observed) -> Me {
         Me {
-            roles: node.roles.clone(),
+            roles: BTreeSet::clone(&node.roles),
             ports: node.ports.clone(),
             admin_public: node.admin_public.clone(),
             addresses: node.private.iter().chain(&node.public).copied().collect(),

@@ -58,7 +58,7 @@ fn node(node: &Node) -> String {
         id.as_deref().unwrap_or("-"),
         list(private),
         list(public),
-        list(roles),
+        list(roles.iter()),
         list(&ports),
         list(admin_public)
     )

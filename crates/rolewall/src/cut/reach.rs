@@ -7,7 +7,7 @@ use crate::live::verdicts::{Verdicts, is_denied};
 use rolewall_kernel::conntrack::TrackedFlow;
 use rolewall_policy::{Inventory, lower};
 use rolewall_ruleset::{DataType, Generation, Set};
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 /// What a cut may end.
@@ -59,10 +59,13 @@ impl Reach {
 /// any longer.
 pub(crate) fn left(confirmed: &Generation, inventory: &Inventory) -> Vec<IpAddr> {
     let nodes = inventory.nodes.iter().flat_map(|node| node.private.iter().chain(&node.public));
-    let nodes: HashSet<IpAddr> = nodes.copied().collect();
+    let mut nodes: Vec<IpAddr> = nodes.copied().collect();
+    nodes.sort_unstable();
     let held = confirmed.parts.sets.iter().filter(|set| is_of_nodes(set)).flat_map(addresses);
-    let left: BTreeSet<IpAddr> = held.filter(|address| !nodes.contains(address)).collect();
-    left.into_iter().collect()
+    let mut left: Vec<IpAddr> = held.filter(|address| nodes.binary_search(address).is_err()).collect();
+    left.sort_unstable();
+    left.dedup();
+    left
 }
 
 /// Networks are ranges, and meters come and go by packets.

@@ -1,0 +1,23 @@
+//! How the C library takes memory from Linux.
+//! Not here: what it is needed for.
+
+/// One heap for all threads, that grows by large steps.
+///
+/// A heap for each thread would keep what only one of them needs for a moment, and grow page by page, each time
+/// with a system call during which no thread may touch a new page. A page that is not touched costs nothing.
+pub fn one_heap() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        const STEP_BYTES: i32 = 1 << 20;
+        set(libc::M_ARENA_MAX, 1);
+        set(libc::M_TOP_PAD, STEP_BYTES);
+    }
+}
+
+/// Where it is refused, memory is taken as it would be without.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[allow(unsafe_code)]
+fn set(parameter: i32, value: i32) {
+    // SAFETY: mallopt(3) takes two numbers, may be called by any thread, and touches nothing that was allocated.
+    unsafe { libc::mallopt(parameter, value) };
+}
