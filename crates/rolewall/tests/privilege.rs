@@ -4,16 +4,18 @@
 
 mod support;
 
-use rolewall_lab::{Host, Lab};
+use rolewall_lab::{Finished, Host, Lab};
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 use support::program::{PATIENCE, Program, ROLEWALL, said};
-use support::scene::{Who, cluster, hosts, scene, settings};
+use support::scene::{ROLES, Who, cluster, hosts, scene, settings};
 use support::{can_run, nft_load, ruleset};
 
 /// Process ids of a host are few and count up, so all of the next are foreseen.
 const FORESEEN: std::ops::Range<u32> = 1..3000;
+/// In a message, at least: the elements of a node that has every role.
+const NODE_BYTES: usize = 400;
 /// A user who may write `/tmp` and nothing else.
 const SOMEBODY: u32 = 65534;
 
@@ -168,4 +170,43 @@ fn every_file_is_root_s_alone_whatever_the_umask_is() {
     for entry in fs::read_dir(outside(node, "/tmp")).unwrap() {
         assert_eq!(mode(&entry.unwrap().path()), 0o600);
     }
+}
+
+/// A cluster of so many more nodes, with a role for every set there is.
+fn configure_large(node: &Host, nodes: usize) {
+    let more = |i: usize| {
+        let (v4, v6) = (format!("10.20.{}.{}", 100 + i / 250, 1 + i % 250), format!("fd20::2:{i:x}"));
+        format!("[[node]]\nname = \"n{i}\"\nprivate = [\"{v4}\", \"{v6}\"]\nroles = {ROLES:?}\n\n")
+    };
+    let all: String = (0..nodes).map(more).collect();
+    node.configure(&(cluster(&ROLES, "") + &all), &settings(""));
+}
+
+/// In a user namespace and a network namespace of its own; what is in force, in the end.
+fn in_container(node: &Host, command: &str) -> Finished {
+    let rolewall = format!("{ROLEWALL} --files {}", node.files().display());
+    let script = format!("{rolewall} {command}; code=$?; nft list tables; {rolewall} status; exit $code");
+    let shell = ["--user", "--map-root-user", "--net", "sh", "-c", &script];
+    node.command("unshare").args(shell).timeout(PATIENCE).run().unwrap()
+}
+
+/// Root of a container is not root of the machine: Linux gives its sockets no larger buffer than anybody's.
+#[test]
+fn in_a_container_a_cluster_too_large_for_one_message_is_told_and_nothing_is_changed() {
+    if !can_run() {
+        return;
+    }
+    let lab = scene();
+    let node = hosts(&lab).0;
+    configure_large(node, 10);
+    let loaded = said(0, &in_container(node, "apply --final"));
+    loaded.mentions(&["table inet rolewall", "revision 1 is in force"]);
+    let state = node.state();
+    // Linux doubles what is asked for.
+    let largest: usize = fs::read_to_string("/proc/sys/net/core/wmem_max").unwrap().trim().parse().unwrap();
+    configure_large(node, 2 * largest / NODE_BYTES);
+    let refused = said(3, &in_container(node, "apply --final"));
+    refused.mentions(&["net.core.wmem_max"]);
+    assert!(!refused.stdout.contains("table inet rolewall"), "{}", refused.stdout);
+    assert_eq!(node.state(), state);
 }

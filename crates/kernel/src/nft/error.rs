@@ -62,8 +62,8 @@ pub enum NftError {
     },
     /// More than a send buffer can hold.
     #[error(
-        "{doing}: {len} bytes are more than one message may have here; \
-         run with CAP_NET_ADMIN or split the transaction"
+        "{doing}: {len} bytes are more than one message may have here; run as root of the machine itself, \
+         or in a container raise net.core.wmem_max of that machine to {len}"
     )]
     TooLarge {
         /// What was being done.
