@@ -30,15 +30,22 @@ pub(crate) fn is_denied(judged: Judged) -> bool {
 /// A ruleset's verdicts of this host's flows.
 pub(crate) struct Verdicts<'r> {
     pub(crate) judge: Judge<'r>,
+    ruleset: &'r Ruleset,
     standpoint: &'r Standpoint,
-    alike: Alike,
+    /// How many were judged one by one.
+    judged: usize,
+    /// Once they are many.
+    alike: Option<Alike>,
     known: HashMap<(CtState, Class), Judged>,
 }
 
+/// So few flows are judged sooner than the rules are searched for what tells flows apart.
+const FEW: usize = 64;
+
 impl<'r> Verdicts<'r> {
     pub(crate) fn new(ruleset: &'r Ruleset, standpoint: &'r Standpoint) -> Verdicts<'r> {
-        let alike = Alike::told_apart_by(ruleset);
-        Verdicts { judge: Judge::new(ruleset), standpoint, alike, known: HashMap::new() }
+        let judge = Judge::new(ruleset);
+        Verdicts { judge, ruleset, standpoint, judged: 0, alike: None, known: HashMap::new() }
     }
 
     /// What becomes of the flow if it has to begin again.
@@ -83,12 +90,14 @@ impl<'r> Verdicts<'r> {
     }
 
     fn verdict(&mut self, ct: CtState, flow: &LiveFlow) -> Judged {
-        let Verdicts { judge, standpoint, alike, known } = self;
+        let Verdicts { judge, ruleset, standpoint, judged: count, alike, known } = self;
         let judged = || judge.verdict(&standpoint.as_new(flow).with_ct(ct));
         // Between addresses of this host's own, interfaces are other ones.
-        if standpoint.is_within(flow) {
+        if *count < FEW || standpoint.is_within(flow) {
+            *count += 1;
             return judged();
         }
+        let alike = alike.get_or_insert_with(|| Alike::told_apart_by(ruleset));
         *known.entry((ct, alike.class(flow))).or_insert_with(judged)
     }
 }

@@ -45,10 +45,15 @@ fn ports() -> BTreeSet<u16> {
     (1..u16::MAX).step_by(101).chain(around).collect()
 }
 
+/// As if the first few had been judged already.
+fn many(verdicts: Verdicts<'_>) -> Verdicts<'_> {
+    Verdicts { judged: FEW, ..verdicts }
+}
+
 /// Asks of each, and counts how many were judged.
 fn judged(ruleset: &Ruleset) -> usize {
     let standpoint = Standpoint::default();
-    let mut verdicts = Verdicts::new(ruleset, &standpoint);
+    let mut verdicts = many(Verdicts::new(ruleset, &standpoint));
     for flow in ports().into_iter().flat_map(|port| [from(port, 67), from(port, 443)]) {
         let alone = verdicts.judge.verdict(&standpoint.as_new(&flow));
         assert_eq!(verdicts.as_new(&flow), alone, "{flow}");
@@ -171,7 +176,7 @@ proptest! {
         roles in prop::sample::select(vec!["\"sip\", \"jabber\"", "\"sql\", \"ic\"", "\"web\", \"pbx\""]),
     ) {
         let (ruleset, standpoint) = (of_a_plan(roles), Standpoint::default());
-        let mut verdicts = Verdicts::new(&ruleset, &standpoint);
+        let mut verdicts = many(Verdicts::new(&ruleset, &standpoint));
         for flow in &flows {
             for ct in [CtState::New, CtState::Established] {
                 let alone = verdicts.judge.verdict(&standpoint.as_new(flow).with_ct(ct));
