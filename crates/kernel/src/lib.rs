@@ -5,15 +5,15 @@
 //! kernel's own dump as the same value, in the canonical form that [`nft`] describes.
 //!
 //! This is the one crate with `unsafe` in it: one `setsockopt`, one `getsockopt`, one
-//! `unshare` and one `mallopt`, each with its reason.
+//! `unshare`, one `mallopt` and one `signal`, each with its reason.
 
-pub mod allocator;
 pub mod conntrack;
 pub mod ipset;
 pub mod links;
 mod netlink;
 pub mod netns;
 pub mod nft;
+pub mod process;
 pub mod sockets;
 pub mod xtables;
 

@@ -53,6 +53,8 @@ pub struct Login<'h> {
     source: Option<IpAddr>,
     key_file: String,
     connect_timeout_s: u32,
+    /// Whether the far end has one, in words of ssh.
+    terminal: &'static str,
 }
 
 /// Why there is no ssh.
@@ -119,7 +121,7 @@ impl Sshd {
         let key_file = format!("{LAB_DIRECTORY}/login-{}", LOGINS.fetch_add(1, Ordering::Relaxed));
         from.write_private(&key_file, &self.user_key)?;
         let to = SocketAddr::new(to, self.port);
-        Ok(Login { from, to, source: None, key_file, connect_timeout_s: CONNECT_TIMEOUT_S })
+        Ok(Login { from, to, source: None, key_file, connect_timeout_s: CONNECT_TIMEOUT_S, terminal: "-T" })
     }
 
     /// What sshd has logged so far.
@@ -143,6 +145,13 @@ impl<'h> Login<'h> {
         self
     }
 
+    /// With a terminal at the far end, which hangs up when the connection ends.
+    #[must_use]
+    pub fn terminal(mut self) -> Login<'h> {
+        self.terminal = "-tt";
+        self
+    }
+
     /// `ssh` with a command line for the far end's shell, to be run, or started and kept.
     pub fn command(&self, line: &str) -> HostCommand<'h> {
         let options = [
@@ -155,7 +164,7 @@ impl<'h> Login<'h> {
             "LogLevel=ERROR".to_owned(),
             format!("ConnectTimeout={}", self.connect_timeout_s),
         ];
-        let mut ssh = self.from.command("ssh").args(["-F", "none", "-T", "-i", &self.key_file]);
+        let mut ssh = self.from.command("ssh").args(["-F", "none", self.terminal, "-i", &self.key_file]);
         ssh = options.iter().fold(ssh, |ssh, option| ssh.args(["-o", option]));
         if let Some(source) = self.source {
             ssh = ssh.args(["-b", &source.to_string()]);

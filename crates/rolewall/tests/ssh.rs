@@ -183,7 +183,7 @@ fn after_the_network_is_no_longer_admin(site: &Site, line: &str) -> Running {
     site.node().expect(0, &["apply", "--final"]);
     let [login, _] = site.logins(Who::Admin);
     let waiting = site.line(&format!("echo open; until [ -e /run/go ]; do sleep 0.1; done; {line}"));
-    let mut shell = login.command(&waiting).timeout(PATIENCE).spawn().unwrap();
+    let mut shell = login.terminal().command(&waiting).timeout(PATIENCE).spawn().unwrap();
     shell.wait_for("open", PATIENCE).unwrap();
     let elsewhere = cluster(&["sql"], "").replace("198.51.100.0/28", "198.51.100.16/28");
     site.node().configure(&elsewhere, &settings(""));
@@ -216,7 +216,24 @@ fn a_forced_cut_takes_the_operator_s_own_session() {
     let line = "$R apply --final --cut --force; sleep 600";
     let mut shell = after_the_network_is_no_longer_admin(&site, line);
     eventually(PATIENCE, "the session is reset", || !shell.is_alive());
-    assert_eq!(ids(site.node(), &Who::Admin.addresses()).len(), 0);
+    eventually(PATIENCE, "its entry goes", || ids(site.node(), &Who::Admin.addresses()).is_empty());
+}
+
+#[test]
+fn a_cut_goes_on_to_its_end_though_the_operator_s_terminal_hangs_up_on_the_way() {
+    /// So many that the own session is hardly the last of them.
+    const SESSIONS: usize = 20;
+    if !can_run() {
+        return;
+    }
+    let site = Site::new();
+    let others: Vec<_> = (0..SESSIONS).map(|_| site.sessions(Who::Admin)).collect();
+    let line = "$R apply --final --cut --force; sleep 600";
+    let mut shell = after_the_network_is_no_longer_admin(&site, line);
+    eventually(PATIENCE, "the session is reset", || !shell.is_alive());
+    let [revoked, _] = Who::Admin.addresses();
+    eventually(PATIENCE, "every entry goes", || ids(site.node(), &[revoked]).is_empty());
+    drop(others);
 }
 
 #[test]

@@ -15,7 +15,8 @@ pub(crate) struct Lock {
 }
 
 impl Store {
-    /// Takes the lock, or says who holds it.
+    /// Takes the lock, or says who holds it. Who has it changes this host, and is not ended half-way by a terminal
+    /// that hangs up: a cut may take the operator's own session first.
     pub(crate) fn lock(&self, command: &str) -> Result<Lock, Failure> {
         self.create()?;
         let path = self.path("lock");
@@ -28,6 +29,7 @@ impl Store {
             return Err(Failure::host(format_args!("another rolewall is at work here: {}", holder.trim()))
                 .help("wait until it has finished; the lock goes with its process"));
         }
+        rolewall_kernel::process::outlive_terminal();
         let line = format!("process {} (rolewall {command})\n", std::process::id());
         // The name is a courtesy to the next operator: a full disk is no reason not to work.
         let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(line.as_bytes()));

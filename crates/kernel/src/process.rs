@@ -1,5 +1,5 @@
-//! How the C library takes memory from Linux.
-//! Not here: what it is needed for.
+//! What this process asks for itself: how it gets its memory, and what does not end it.
+//! Not here: what it says to Linux about packets.
 
 /// One heap for all threads, that grows by large steps.
 ///
@@ -20,4 +20,11 @@ pub fn one_heap() {
 fn set(parameter: i32, value: i32) {
     // SAFETY: mallopt(3) takes two numbers, may be called by any thread, and touches nothing that was allocated.
     unsafe { libc::mallopt(parameter, value) };
+}
+
+/// From here on a terminal that hangs up (`SIGHUP`) does not end this process.
+#[allow(unsafe_code)]
+pub fn outlive_terminal() {
+    // SAFETY: no handler is installed: the signal is ignored, and no code of ours runs because of it.
+    unsafe { libc::signal(libc::SIGHUP, libc::SIG_IGN) };
 }
