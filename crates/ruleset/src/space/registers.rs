@@ -182,6 +182,12 @@ impl Reader<'_> {
         if first == last {
             return self.equal(held, first);
         }
+        // Every number does. Else each byte of a front that is not known would be asked for twice, and all that
+        // follows with it.
+        let is_whole = first.iter().all(|byte| *byte == 0) && last.iter().all(|byte| *byte == 0xff);
+        if is_whole && held.len() == first.len() {
+            return Condition::always();
+        }
         let len = self.leading(held);
         if len == 0 {
             return self.enumerated(held, first, last).unwrap_or_else(Condition::doubt);

@@ -163,3 +163,30 @@ fn boxes_are_the_space_whose_they_are() {
         }
     }
 }
+
+/// Before, what follows each unknown byte was asked for twice: 65,536 times what is behind sixteen.
+#[test]
+fn a_key_that_is_not_known_is_looked_up_in_ranges_in_no_time() {
+    use common::build::{ACCEPT, anonymous, load};
+    use rolewall_ruleset::expr::PayloadBase;
+    let range = |n: u8| Element::range(&[&[n], &[1; 15][..]].concat(), &[&[n], &[9; 15][..]].concat());
+    let wide = Element::range(&[0x20; 16], &[0xfd; 16]);
+    let set = anonymous(&[DataType::Ipv6Addr], (1..200).map(range).chain([wide]).collect());
+    let lookup = common::build::in_set(set);
+    let exprs = vec![load(PayloadBase::Transport, 200, 16), lookup, ACCEPT];
+    let base = BaseChain {
+        kind: rolewall_ruleset::table::ChainKind::Filter,
+        hook: Hook::Input,
+        priority: 0,
+        policy: ChainPolicy::Drop,
+        devices: Vec::new(),
+    };
+    let rules = vec![Rule { exprs, ..Rule::default() }];
+    let mut table = Table::new(Family::Inet, "t");
+    table.chains.push(Chain { base: Some(base), rules, ..Chain::regular("input") });
+    let ruleset = Ruleset { tables: vec![table] };
+    let flow = Flow::parse(Direction::In, "tcp", "10.0.0.1", "10.0.0.2:1").unwrap();
+    let studies = studies(&ruleset, &Environment::default());
+    let of_shape = studies.iter().find(|study| study.shape == Shape::of(&flow)).unwrap();
+    assert_eq!(of_shape.judged(0, &flow), Judged::May);
+}
