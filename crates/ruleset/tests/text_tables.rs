@@ -318,3 +318,39 @@ fn helpers_spell_single_things() {
     let range = Element::range(&[10, 0, 0, 0], &[10, 255, 255, 255]);
     assert_eq!(text::element(&intervals(set("s", &[Ipv4Addr], vec![])), &range), "10.0.0.0/8");
 }
+
+#[test]
+fn a_name_that_anybody_may_have_written_does_not_steer_the_terminal_nor_end_its_line() {
+    let mut table = Table::new(Family::Inet, "t\u{1b}[2J");
+    let mut chain = Chain::regular("c\n}");
+    let exprs = vec![Expr::Verdict(Verdict::Jump("d\u{202e}".into()))];
+    chain.rules.push(Rule { exprs, comment: Some("\u{1b}]0;x\u{7}".into()), ..Rule::default() });
+    let exprs = vec![Expr::Foreign { name: "x\u{8}".into(), data: Box::default() }];
+    chain.rules.push(Rule { exprs, ..Rule::default() });
+    table.chains.push(chain);
+    table.sets.push(Set::new("s\r", &[DataType::Ipv4Addr]));
+    let told = text::table(&table);
+    assert!(told.chars().all(|c| matches!(c, '\n' | '\t') || !c.is_control() && c != '\u{202e}'), "{told:?}");
+    assert_eq!(told.lines().filter(|line| line.starts_with("\tchain ")).count(), 1);
+    assert!(told.contains("jump d\u{fffd} comment \"\u{fffd}]0;x\u{fffd}\""), "{told}");
+}
+
+#[test]
+fn the_last_priority_of_all_has_no_name() {
+    let mut table = Table::new(Family::Ip, "t");
+    let (kind, policy) = (ChainKind::Filter, ChainPolicy::Accept);
+    for priority in [i32::MIN, i32::MAX] {
+        let base = BaseChain { kind, hook: Hook::Prerouting, priority, policy, devices: Vec::new() };
+        table.chains.push(Chain { base: Some(base), ..Chain::regular("c") });
+        assert!(text::table(&table).contains(&format!("priority {priority};")));
+    }
+}
+
+#[test]
+fn a_load_of_no_bytes_has_no_words_and_ends() {
+    let mut table = Table::new(Family::Ip, "t");
+    table.sets.push(Set::new("s", &[InetService, InetService]));
+    let exprs = vec![load(PayloadBase::Transport, 0, 0), in_set(named("s"))];
+    let rule = Rule { exprs, ..Rule::default() };
+    assert!(text::rule(&table, &rule).starts_with("# cannot be spelled"));
+}

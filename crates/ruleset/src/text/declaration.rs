@@ -14,7 +14,7 @@ const UNSPEAKABLE: &str = "# cannot be spelled:";
 
 /// A whole table.
 pub(super) fn table(table: &Table) -> String {
-    let mut text = format!("table {} {{\n", table.id);
+    let mut text = format!("table {} {{\n", plain::shown(&table.id.to_string()));
     let before = text.len();
     let between = |text: &mut String| {
         if text.len() > before {
@@ -47,17 +47,19 @@ pub(super) fn told_rule(table: &Table, rule: &Rule) -> String {
 }
 
 fn spelled(table: &Table, rule: &Rule, how: Words) -> String {
-    super::rule::words(table, rule, how).unwrap_or_else(|| format!("{UNSPEAKABLE} {}", program(rule)))
+    let spelled = super::rule::words(table, rule, how);
+    let spelled = spelled.unwrap_or_else(|| format!("{UNSPEAKABLE} {}", program(rule)));
+    plain::shown(&spelled).into_owned()
 }
 
 /// A rule's program on one line.
 pub(super) fn program(rule: &Rule) -> String {
     let exprs: Vec<String> = rule.exprs.iter().map(ToString::to_string).collect();
-    exprs.join(" ").replace(['\n', '\r'], " ")
+    plain::shown(&exprs.join(" ").replace(['\n', '\r'], " ")).into_owned()
 }
 
 fn chain(table: &Table, chain: &Chain, text: &mut String) {
-    let _ = writeln!(text, "\tchain {} {{", chain.name);
+    let _ = writeln!(text, "\tchain {} {{", plain::shown(&chain.name));
     if let Some(base) = &chain.base {
         text.push_str(&hook(table.id.family, base));
     }
@@ -85,6 +87,7 @@ pub(super) fn hook(family: Family, base: &BaseChain) -> String {
         many => format!(" devices = {{ \"{}\" }}", many.join("\", \"")),
     };
     let priority = priority_name(family, *hook, *priority);
+    let devices = plain::shown(&devices);
     format!("\t\ttype {kind} hook {}{devices} priority {priority}; policy {policy};\n", hook_name(*hook))
 }
 
@@ -103,7 +106,7 @@ pub(super) fn hook_name(hook: Hook) -> &'static str {
 
 /// A priority by the nearest name, if one is within ten.
 fn priority_name(family: Family, hook: Hook, priority: i32) -> String {
-    let near = standard_priorities(family, hook).iter().find(|(at, _)| (priority - at).abs() <= 10);
+    let near = standard_priorities(family, hook).iter().find(|(at, _)| priority.abs_diff(*at) <= 10);
     match near.map(|(at, name)| (priority - at, name)) {
         None => priority.to_string(),
         Some((0, name)) => (*name).to_owned(),
@@ -134,7 +137,7 @@ fn set(set: &Set, text: &mut String) {
     let before = text.len();
     if write_set(set, text).is_none() {
         text.truncate(before);
-        let _ = writeln!(text, "\t{UNSPEAKABLE} set {}", set.name);
+        let _ = writeln!(text, "\t{UNSPEAKABLE} set {}", plain::shown(&set.name));
     }
 }
 
@@ -149,7 +152,7 @@ pub(super) fn set_words(set: &Set) -> Option<String> {
 fn write_set(set: &Set, text: &mut String) -> Option<()> {
     let Set { name, key, data, flags, timeout_ms, size, exprs, comment, elements: _ } = set;
     let columns = Column::of(key, flags.interval)?;
-    let kind = if data.is_some() { "map" } else { "set" };
+    let (kind, name) = (if data.is_some() { "map" } else { "set" }, plain::shown(name));
     let _ = write!(text, "\t{kind} {name} {{\n\t\ttype {}", type_names(key)?);
     if let Some(data) = data {
         let _ = write!(text, " : {}", type_names(data)?);

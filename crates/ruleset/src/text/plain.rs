@@ -5,6 +5,7 @@ use super::names::{self, name_of};
 use crate::expr::LimitKind;
 use crate::program::unit_of_seconds;
 use crate::{Expr, Verdict};
+use std::borrow::Cow;
 
 /// Whether a counter's figures are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,15 +44,30 @@ pub(super) fn verdict(verdict: &Verdict) -> String {
         Verdict::Drop => "drop".to_owned(),
         Verdict::Continue => "continue".to_owned(),
         Verdict::Return => "return".to_owned(),
-        Verdict::Jump(chain) => format!("jump {chain}"),
-        Verdict::Goto(chain) => format!("goto {chain}"),
+        Verdict::Jump(chain) => format!("jump {}", shown(chain)),
+        Verdict::Goto(chain) => format!("goto {}", shown(chain)),
         Verdict::Other(code) => format!("verdict {code}"),
     }
 }
 
 /// A text in quotes. nft has no way to write a quote within.
 pub(super) fn quoted(text: &str) -> Option<String> {
-    (!text.contains(['"', '\n'])).then(|| format!("\"{text}\""))
+    (!text.contains(['"', '\n'])).then(|| format!("\"{}\"", shown(text)))
+}
+
+/// A name or a comment as it may be shown: anybody may have written it, and it must neither steer the terminal nor
+/// end the line. nft takes no such name; such a comment is told with U+FFFD in it.
+pub(super) fn shown(text: &str) -> Cow<'_, str> {
+    if !text.contains(steers) {
+        return Cow::Borrowed(text);
+    }
+    text.chars().map(|c| if steers(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
+/// Controls but the tab, and the marks that turn the direction of writing.
+fn steers(c: char) -> bool {
+    let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    turns || c.is_control() && c != '\t'
 }
 
 /// Five packets is Linux's default, and not told.

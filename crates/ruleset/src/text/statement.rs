@@ -147,11 +147,11 @@ impl<'a> Reader<'a> {
         Some(())
     }
 
-    /// Put an operand in a register; what it overlaps is no more.
+    /// Put an operand in a register; what it overlaps is no more. One of no bytes is in none.
     fn load(&mut self, dreg: Reg, operand: Operand<'a>) -> Option<()> {
         let first = usize::from(dreg.0);
         let end = first + operand.len.div_ceil(4);
-        (end <= REG_SLOTS).then_some(())?;
+        (first < end && end <= REG_SLOTS).then_some(())?;
         for (slot, held) in self.registers.iter_mut().enumerate() {
             let held_end = slot + held.as_ref().map_or(0, |o| o.len.div_ceil(4));
             if slot < end && held_end > first {
