@@ -80,6 +80,11 @@ fn statement() -> impl Strategy<Value = Expr> {
     ]
 }
 
+/// Linux takes no more.
+fn length() -> impl Strategy<Value = u32> {
+    0..=255u32
+}
+
 fn load() -> impl Strategy<Value = Expr> {
     let base =
         select(vec![PayloadBase::Link, PayloadBase::Network, PayloadBase::Transport, PayloadBase::Inner]);
@@ -88,7 +93,7 @@ fn load() -> impl Strategy<Value = Expr> {
     prop_oneof![
         (meta_key(), reg()).prop_map(|(key, dreg)| Expr::Meta { key, dreg }),
         (meta_key(), reg()).prop_map(|(key, sreg)| Expr::MetaSet { key, sreg }),
-        (base, any::<u32>(), any::<u32>(), reg()).prop_map(|(base, offset, len, dreg)| Expr::Payload {
+        (base, 0..=65_535u32, length(), reg()).prop_map(|(base, offset, len, dreg)| Expr::Payload {
             base,
             offset,
             len,
@@ -110,9 +115,14 @@ fn compute() -> impl Strategy<Value = Expr> {
             from,
             to
         }),
-        (reg(), reg(), any::<u32>(), value(), value())
-            .prop_map(|(sreg, dreg, len, mask, xor)| Expr::Bitwise { sreg, dreg, len, mask, xor }),
-        (reg(), reg(), any::<bool>(), any::<u32>(), any::<u32>()).prop_map(
+        (reg(), reg(), length(), value(), value()).prop_map(|(sreg, dreg, len, mask, xor)| Expr::Bitwise {
+            sreg,
+            dreg,
+            len,
+            mask,
+            xor
+        }),
+        (reg(), reg(), any::<bool>(), length(), any::<u32>()).prop_map(
             |(sreg, dreg, to_network, len, size)| Expr::Byteorder { sreg, dreg, to_network, len, size }
         ),
     ]

@@ -82,6 +82,16 @@ pub(super) fn reg<const N: usize>(f: &Fields<'_, N>, kind: u16) -> Option<Reg> {
     register(f.be32(kind)?)
 }
 
+/// How many bytes an expression works on. Linux keeps that in one byte, and loads no expression with more.
+fn length<const N: usize>(f: &Fields<'_, N>, kind: u16) -> Option<u32> {
+    f.be32(kind).filter(|length| u8::try_from(*length).is_ok())
+}
+
+/// Where in a packet an expression works: Linux keeps that in one byte, or since 6.18 in two.
+fn offset<const N: usize>(f: &Fields<'_, N>, kind: u16) -> Option<u32> {
+    f.be32(kind).filter(|offset| u16::try_from(*offset).is_ok())
+}
+
 /// A data attribute that holds a value.
 pub(crate) fn value(bytes: &[u8]) -> Option<Value> {
     Fields::<3>::only(bytes)?.bytes(data::VALUE).map(Value::from_bytes)
@@ -117,8 +127,8 @@ fn payload(f: &Fields<'_, 9>) -> Option<Expr> {
     }
     Some(Expr::Payload {
         base: payload_base(f.be32(expr::payload::BASE)?)?,
-        offset: f.be32(expr::payload::OFFSET)?,
-        len: f.be32(expr::payload::LEN)?,
+        offset: offset(f, expr::payload::OFFSET)?,
+        len: length(f, expr::payload::LEN)?,
         dreg: reg(f, expr::payload::DREG)?,
     })
 }
@@ -129,8 +139,8 @@ fn payload_set(f: &Fields<'_, 9>) -> Option<Expr> {
     let number = |kind: u16| f.be32(kind).unwrap_or(0);
     Some(Expr::PayloadSet {
         base: payload_base(f.be32(BASE)?)?,
-        offset: f.be32(OFFSET)?,
-        len: f.be32(LEN)?,
+        offset: offset(f, OFFSET)?,
+        len: length(f, LEN)?,
         sreg: reg(f, SREG)?,
         checksum: (number(CSUM_TYPE), number(CSUM_OFFSET), number(CSUM_FLAGS)),
     })
@@ -183,7 +193,7 @@ fn bitwise(f: &Fields<'_, 7>) -> Option<Expr> {
     Some(Expr::Bitwise {
         sreg: reg(f, expr::bitwise::SREG)?,
         dreg: reg(f, expr::bitwise::DREG)?,
-        len: f.be32(expr::bitwise::LEN)?,
+        len: length(f, expr::bitwise::LEN)?,
         mask: value(f.bytes(expr::bitwise::MASK)?)?,
         xor: value(f.bytes(expr::bitwise::XOR)?)?,
     })
@@ -284,7 +294,7 @@ fn byteorder(f: &Fields<'_, 6>) -> Option<Expr> {
         sreg: reg(f, expr::byteorder::SREG)?,
         dreg: reg(f, expr::byteorder::DREG)?,
         to_network,
-        len: f.be32(expr::byteorder::LEN)?,
+        len: length(f, expr::byteorder::LEN)?,
         size: f.be32(expr::byteorder::SIZE)?,
     })
 }
@@ -303,4 +313,31 @@ fn xt_match(f: &Fields<'_, 4>) -> Option<Expr> {
 fn xt_target(f: &Fields<'_, 4>) -> Option<Expr> {
     let (name, revision) = (f.text(expr::xt::NAME)?, f.be32(expr::xt::REV)?);
     Some(Expr::XtTarget(Box::new(xt::action(name, revision, f.bytes(expr::xt::INFO)?))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::netlink::Writer;
+
+    fn load(offset: u32, len: u32) -> Expr {
+        let mut w = Writer::default();
+        w.string(expr::NAME, "payload");
+        w.nest(expr::DATA, |w| {
+            w.be32(expr::payload::BASE, 1);
+            w.be32(expr::payload::DREG, 8);
+            w.be32(expr::payload::OFFSET, offset);
+            w.be32(expr::payload::LEN, len);
+        });
+        expression(w.as_bytes(), &mut |name, _| SetRef::Named(name), 0).expect("it has a name")
+    }
+
+    #[test]
+    fn a_load_of_more_bytes_than_linux_would_load_is_not_understood() {
+        assert!(matches!(load(12, 4), Expr::Payload { offset: 12, len: 4, .. }));
+        assert!(matches!(load(65_535, 255), Expr::Payload { .. }));
+        assert!(matches!(load(12, 256), Expr::Foreign { .. }));
+        assert!(matches!(load(65_536, 4), Expr::Foreign { .. }));
+        assert!(matches!(load(12, u32::MAX), Expr::Foreign { .. }));
+    }
 }
