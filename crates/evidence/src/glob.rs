@@ -14,13 +14,23 @@ pub(crate) fn is_pattern(path: &str) -> bool {
     path.contains(['*', '?', '['])
 }
 
-/// The paths that match an absolute pattern, in order; at most so many.
-pub(crate) fn expand(files: &dyn Files, pattern: &str, max: usize) -> Result<Vec<String>, String> {
+/// The paths that match an absolute pattern, in order; at most so many. `list` gives a directory's names in order.
+pub(crate) fn expand(
+    pattern: &str,
+    max: usize,
+    files: &dyn Files,
+    mut list: impl FnMut(&str) -> Result<Vec<String>, Unreadable>,
+) -> Result<Vec<String>, String> {
     let mut found = vec!["/".to_owned()];
     let parts: Vec<&str> = pattern.split('/').filter(|part| !part.is_empty()).collect();
     for (position, part) in parts.iter().enumerate() {
         let is_last = position + 1 == parts.len();
-        found = next(files, &found, part, is_last)?;
+        found = if is_pattern(part) {
+            matching(part, &found, &mut list)?
+        } else {
+            let joined = found.iter().map(|directory| join(directory, part));
+            joined.filter(|path| !is_last || files.mode(path).is_some()).collect()
+        };
         if found.len() > max {
             return Err(format!("{pattern} matches more than {max} files"));
         }
@@ -28,20 +38,19 @@ pub(crate) fn expand(files: &dyn Files, pattern: &str, max: usize) -> Result<Vec
     Ok(found)
 }
 
-fn next(files: &dyn Files, directories: &[String], part: &str, is_last: bool) -> Result<Vec<String>, String> {
-    if !is_pattern(part) {
-        let joined = directories.iter().map(|directory| join(directory, part));
-        return Ok(joined.filter(|path| !is_last || files.mode(path).is_some()).collect());
-    }
+fn matching(
+    part: &str,
+    directories: &[String],
+    mut list: impl FnMut(&str) -> Result<Vec<String>, Unreadable>,
+) -> Result<Vec<String>, String> {
     let pattern = Pattern::new(part).map_err(|error| format!("pattern {part:?}: {error}"))?;
     let mut found = Vec::new();
     for directory in directories {
-        let mut names = match files.list(directory) {
+        let names = match list(directory) {
             Ok(names) => names,
             Err(Unreadable::Absent) => continue,
             Err(why) => return Err(format!("{directory} was not listed: {why}")),
         };
-        names.sort();
         let matching = names.iter().filter(|name| pattern.matches_with(name, OPTIONS));
         found.extend(matching.map(|name| join(directory, name)));
     }

@@ -19,6 +19,9 @@ use std::sync::Arc;
 const FILES_MAX: usize = 5_000;
 /// Bytes of all of them together.
 const BYTES_MAX: usize = 64 << 20;
+/// Directories that one program may list. Links may lead around in circles, and a pattern of three stars goes through
+/// a whole disk.
+const LISTS_MAX: usize = 10_000;
 /// Files that include each other. Apache allows 20 for its own, nginx and Kamailio fewer.
 const DEPTH_MAX: usize = 30;
 /// Troubles and unresolved values that are kept of one program: more would not be read.
@@ -47,6 +50,7 @@ pub struct Reading<'a> {
     endpoints: BTreeMap<Socket, usize>,
     files_left: usize,
     bytes_left: usize,
+    lists_left: usize,
 }
 
 struct FilesOf<'a>(&'a dyn Files);
@@ -66,8 +70,17 @@ impl<'a> Reading<'a> {
     ) -> Reading<'a> {
         let found = Found::default();
         let files = FilesOf(files);
-        let (files_left, bytes_left) = (FILES_MAX, BYTES_MAX);
-        Reading { files, facts, hosts, program, found, endpoints: BTreeMap::new(), files_left, bytes_left }
+        Reading {
+            files,
+            facts,
+            hosts,
+            program,
+            found,
+            endpoints: BTreeMap::new(),
+            files_left: FILES_MAX,
+            bytes_left: BYTES_MAX,
+            lists_left: LISTS_MAX,
+        }
     }
 
     pub(crate) fn into_found(self) -> Found {
@@ -129,7 +142,7 @@ impl<'a> Reading<'a> {
 
     /// The paths that a pattern of the shell names, in order.
     pub fn expand(&mut self, pattern: &str, at: &Place) -> Vec<String> {
-        match glob::expand(self.files.0, pattern, FILES_MAX) {
+        match glob::expand(pattern, FILES_MAX, self.files.0, |directory| self.listed(directory)) {
             Ok(paths) => paths,
             Err(why) => {
                 self.trouble(at, why);
@@ -140,17 +153,24 @@ impl<'a> Reading<'a> {
 
     /// The names in a directory, in order; none if there is no such directory.
     pub fn list(&mut self, directory: &str) -> Vec<String> {
-        match self.files.0.list(directory) {
-            Ok(mut names) => {
-                names.sort();
-                names
-            }
+        match self.listed(directory) {
+            Ok(names) => names,
             Err(Unreadable::Absent) => Vec::new(),
             Err(why) => {
                 self.trouble(&Place::file(directory), why);
                 Vec::new()
             }
         }
+    }
+
+    fn listed(&mut self, directory: &str) -> Result<Vec<String>, Unreadable> {
+        let Some(left) = self.lists_left.checked_sub(1) else {
+            return Err(Unreadable::Because(format!("{LISTS_MAX} directories were listed already")));
+        };
+        self.lists_left = left;
+        let mut names = self.files.0.list(directory)?;
+        names.sort();
+        Ok(names)
     }
 
     /// The permission bits of a file; none if there is none.

@@ -51,8 +51,9 @@ impl Text {
         u32::try_from(self.starts.partition_point(|start| *start <= offset)).unwrap_or(u32::MAX)
     }
 
-    /// A line as a place, with its words as they stand there.
+    /// A line as a place, with its words as they stand there. What is behind the last line is that line.
     pub fn place(&self, line: u32) -> Place {
+        let line = line.clamp(1, u32::try_from(self.starts.len()).unwrap_or(u32::MAX));
         // The ends are known: looking for them again would make many places of one long line slow.
         let at = |line: u32| self.starts.get(line as usize).copied().unwrap_or(self.content.len());
         let said = self.content.get(at(line.saturating_sub(1))..at(line)).unwrap_or("");
@@ -175,7 +176,7 @@ mod tests {
         assert_eq!(lines, [1, 1, 2, 3, 4, 4, 4]);
         assert_eq!(text.place(4).to_string(), "/etc/a/b.conf:4");
         assert_eq!(text.place(4).said(), "four");
-        assert_eq!(text.place(77).said(), "");
+        assert_eq!((text.place(77).to_string(), text.place(77).said()), ("/etc/a/b.conf:4".into(), "four"));
     }
 
     #[test]

@@ -6,7 +6,8 @@
 mod support;
 
 use proptest::prelude::*;
-use rolewall_evidence::{Found, HostFacts, NamedFile, programs};
+use rolewall_evidence::{Files, Found, HostFacts, NamedFile, Unreadable, programs};
+use std::cell::Cell;
 use support::{Case, Memory, cases};
 
 fn read_as(program: &str, bytes: Vec<u8>) -> Found {
@@ -163,4 +164,49 @@ fn many_endpoints_end() {
             assert!(found.endpoints.iter().all(|endpoint| endpoint.evidence.len() <= 40));
         }
     }
+}
+
+/// A main file in a disk whose every directory holds links back to itself.
+struct Circles {
+    main: &'static str,
+    lists: Cell<usize>,
+}
+
+impl Files for Circles {
+    fn read(&self, path: &str) -> Result<Vec<u8>, Unreadable> {
+        match path {
+            "/main" => Ok(self.main.into()),
+            _ => Err(Unreadable::Because("it is a directory".into())),
+        }
+    }
+
+    fn list(&self, _: &str) -> Result<Vec<String>, Unreadable> {
+        self.lists.set(self.lists.get() + 1);
+        Ok(vec!["a".to_owned(), "b".to_owned()])
+    }
+
+    fn mode(&self, _: &str) -> Option<u32> {
+        Some(0o755)
+    }
+}
+
+#[test]
+fn directories_in_circles_end() {
+    let mains = ["Include gone\n", "Include /*/*/*/*/*/*/*/*/*/*/*\nInclude /a/*/*/*/*/*/*/*/*/*/*/*\n"];
+    for main in mains {
+        for program in programs::PROGRAMS {
+            let circles = Circles { main, lists: Cell::new(0) };
+            let named = NamedFile { program: program.name.to_owned(), path: "/main".into() };
+            let wanted = |one: &programs::Program| one.name == program.name;
+            assert_bounded(&programs::read_those(&circles, &HostFacts::default(), &[named], wanted));
+            assert!(circles.lists.get() <= 10_000, "{} {}", program.name, circles.lists.get());
+        }
+    }
+}
+
+#[test]
+fn trouble_behind_the_end_of_a_file_is_at_its_last_line() {
+    let found = read_as("elasticsearch", b"network.host: 0.0.0.0\nhttp.port: [1\n\n  \"".to_vec());
+    assert!(found.troubles.iter().all(|trouble| trouble.source == "/noise:4"), "{:?}", found.troubles);
+    assert!(!found.troubles.is_empty());
 }
