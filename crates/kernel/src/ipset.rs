@@ -68,26 +68,28 @@ fn named(socket: &mut Socket) -> Result<Vec<(u16, String)>, DumpError> {
 
 /// A set; its entries come in several messages, of which only the first tells its type.
 fn one(socket: &mut Socket, name: &str) -> Result<Option<IpSet>, DumpError> {
-    list(socket, Some(name), |m, set: &mut Option<IpSet>| {
-        let f = Fields::<12>::known(m.after(wire::NFGENMSG.len()));
-        if let Some(kind) = f.text(wire::TYPENAME) {
-            let header = Fields::<29>::known(f.bytes(wire::DATA).unwrap_or(&[]));
-            *set = Some(IpSet {
-                name: name.to_owned(),
-                kind,
-                is_v4: f.u8(wire::FAMILY).and_then(|family| match family {
-                    2 => Some(true),
-                    10 => Some(false),
-                    _ => None,
-                }),
-                more: header.has(wire::NETMASK) || header.has(wire::BITMASK),
-                entries: Vec::new(),
-            });
-        }
-        if let Some(set) = set {
-            add_entries(set, f.bytes(wire::ADT).unwrap_or(&[]));
-        }
-    })
+    list(socket, Some(name), |m, set: &mut Option<IpSet>| add_message(set, name, m))
+}
+
+pub(crate) fn add_message(set: &mut Option<IpSet>, name: &str, m: &Message<'_>) {
+    let f = Fields::<12>::known(m.after(wire::NFGENMSG.len()));
+    if let Some(kind) = f.text(wire::TYPENAME) {
+        let header = Fields::<29>::known(f.bytes(wire::DATA).unwrap_or(&[]));
+        *set = Some(IpSet {
+            name: name.to_owned(),
+            kind,
+            is_v4: f.u8(wire::FAMILY).and_then(|family| match family {
+                2 => Some(true),
+                10 => Some(false),
+                _ => None,
+            }),
+            more: header.has(wire::NETMASK) || header.has(wire::BITMASK),
+            entries: Vec::new(),
+        });
+    }
+    if let Some(set) = set {
+        add_entries(set, f.bytes(wire::ADT).unwrap_or(&[]));
+    }
 }
 
 fn list<T: Default>(

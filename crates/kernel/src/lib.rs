@@ -8,6 +8,8 @@
 //! `unshare`, one `mallopt` and one `signal`, each with its reason.
 
 pub mod conntrack;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 pub mod ipset;
 pub mod links;
 mod netlink;

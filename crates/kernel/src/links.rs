@@ -86,7 +86,7 @@ fn of_kind<'a, 'm>(m: &'a Message<'m>, kind: u16) -> Option<&'a Message<'m>> {
     (m.kind == kind).then_some(m)
 }
 
-fn interface(m: &Message<'_>) -> Option<Interface> {
+pub(crate) fn interface(m: &Message<'_>) -> Option<Interface> {
     let header = of_kind(m, wire::NEWLINK)?.payload.first_chunk::<{ wire::IFINFOMSG_LEN }>()?;
     let [_, _, _, _, i0, i1, i2, i3, f0, f1, f2, f3, ..] = *header;
     let flags = u32::from_ne_bytes([f0, f1, f2, f3]);
@@ -101,7 +101,7 @@ fn interface(m: &Message<'_>) -> Option<Interface> {
     })
 }
 
-fn address(m: &Message<'_>) -> Option<Address> {
+pub(crate) fn address(m: &Message<'_>) -> Option<Address> {
     let [_, prefix_len, _, scope, i0, i1, i2, i3] =
         *of_kind(m, wire::NEWADDR)?.payload.first_chunk::<{ wire::IFADDRMSG_LEN }>()?;
     let f = Fields::<3>::known(m.after(wire::IFADDRMSG_LEN));

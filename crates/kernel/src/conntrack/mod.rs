@@ -166,7 +166,7 @@ fn count(socket: &mut Socket) -> Option<u32> {
     asked.ok().and(entries)
 }
 
-fn flow(m: &Message<'_>) -> Option<TrackedFlow> {
+pub(crate) fn flow(m: &Message<'_>) -> Option<TrackedFlow> {
     if m.kind != wire::CT_NEW {
         return None;
     }

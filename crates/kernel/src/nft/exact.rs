@@ -45,6 +45,13 @@ impl Nft {
     }
 }
 
+/// Whether a list holds exactly a set's elements; none of a set that is not compared so.
+#[cfg(feature = "fuzz")]
+pub(super) fn is_exactly(set: &Set, list: &[u8]) -> Option<bool> {
+    let mut unseen = Unseen::of(set)?;
+    Some(unseen.see(list) && unseen.left == 0)
+}
+
 /// Keys that were not among what was read so far.
 struct Unseen<'a> {
     /// Ascending by key, none twice.

@@ -28,6 +28,8 @@ mod encode;
 mod error;
 mod exact;
 mod find;
+#[cfg(feature = "fuzz")]
+pub(crate) mod fuzz;
 mod read;
 mod userdata;
 mod wire;

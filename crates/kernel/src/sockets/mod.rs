@@ -180,7 +180,7 @@ fn request(family: u8, protocol: Protocol, states: &[u8]) -> [u8; wire::REQUEST_
 }
 
 /// `struct inet_diag_msg`: 4 bytes of state, the addresses, 5 numbers.
-fn decoded(protocol: Protocol, m: &Message<'_>) -> Option<Socket> {
+pub(crate) fn decoded(protocol: Protocol, m: &Message<'_>) -> Option<Socket> {
     let b = m.payload.first_chunk::<{ wire::MESSAGE_LEN }>()?;
     let number = |at: usize| Some(u32::from_ne_bytes(*b.get(at..)?.first_chunk()?));
     let port = |at: usize| Some(u16::from_be_bytes(*b.get(at..)?.first_chunk()?));
