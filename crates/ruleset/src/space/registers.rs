@@ -182,6 +182,10 @@ impl Reader<'_> {
         if first == last {
             return self.equal(held, first);
         }
+        // nft writes no range that runs backwards; Linux takes it, and nothing lies in it.
+        if first > last {
+            return Condition::never();
+        }
         // Every number does. Else each byte of a front that is not known would be asked for twice, and all that
         // follows with it.
         let is_whole = first.iter().all(|byte| *byte == 0) && last.iter().all(|byte| *byte == 0xff);

@@ -164,6 +164,30 @@ fn boxes_are_the_space_whose_they_are() {
     }
 }
 
+#[test]
+fn nothing_lies_in_a_range_that_runs_backwards() {
+    use common::build::{ACCEPT, l4proto, load};
+    use rolewall_ruleset::expr::{CmpOp, PayloadBase};
+    let (from, to) = (Value::from_bytes(&[0, 80]), Value::from_bytes(&[0, 0]));
+    let range = Expr::Range { sreg: Reg(0), op: CmpOp::Eq, from, to };
+    let exprs = [l4proto(6), vec![load(PayloadBase::Transport, 2, 2), range, ACCEPT]].concat();
+    let ruleset = closed(vec![Rule { exprs, ..Rule::default() }]);
+    let flow = Flow::parse(Direction::In, "tcp", "10.0.0.1", "10.0.0.2:443").unwrap();
+    let studies = studies(&ruleset, &Environment::default());
+    let of_shape = studies.iter().find(|study| study.shape == Shape::of(&flow)).unwrap();
+    assert_eq!(of_shape.judged(0, &flow), Judged::Drop);
+    assert_eq!(Judge::new(&ruleset).verdict(&flow), Judged::Drop);
+}
+
+/// What comes in meets these rules, and is dropped otherwise.
+fn closed(rules: Vec<Rule>) -> Ruleset {
+    let (kind, policy) = (rolewall_ruleset::table::ChainKind::Filter, ChainPolicy::Drop);
+    let base = BaseChain { kind, hook: Hook::Input, priority: 0, policy, devices: Vec::new() };
+    let mut table = Table::new(Family::Inet, "t");
+    table.chains.push(Chain { base: Some(base), rules, ..Chain::regular("input") });
+    Ruleset { tables: vec![table] }
+}
+
 /// Before, what follows each unknown byte was asked for twice: 65,536 times what is behind sixteen.
 #[test]
 fn a_key_that_is_not_known_is_looked_up_in_ranges_in_no_time() {
@@ -174,17 +198,7 @@ fn a_key_that_is_not_known_is_looked_up_in_ranges_in_no_time() {
     let set = anonymous(&[DataType::Ipv6Addr], (1..200).map(range).chain([wide]).collect());
     let lookup = common::build::in_set(set);
     let exprs = vec![load(PayloadBase::Transport, 200, 16), lookup, ACCEPT];
-    let base = BaseChain {
-        kind: rolewall_ruleset::table::ChainKind::Filter,
-        hook: Hook::Input,
-        priority: 0,
-        policy: ChainPolicy::Drop,
-        devices: Vec::new(),
-    };
-    let rules = vec![Rule { exprs, ..Rule::default() }];
-    let mut table = Table::new(Family::Inet, "t");
-    table.chains.push(Chain { base: Some(base), rules, ..Chain::regular("input") });
-    let ruleset = Ruleset { tables: vec![table] };
+    let ruleset = closed(vec![Rule { exprs, ..Rule::default() }]);
     let flow = Flow::parse(Direction::In, "tcp", "10.0.0.1", "10.0.0.2:1").unwrap();
     let studies = studies(&ruleset, &Environment::default());
     let of_shape = studies.iter().find(|study| study.shape == Shape::of(&flow)).unwrap();
