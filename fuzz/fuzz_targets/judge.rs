@@ -1,0 +1,40 @@
+//! A flow, a host and a table, whatever they are: one flow and all flows at once are judged alike, with a path and
+//! without, and a flow that stands for a set of flows fares as they do.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use rolewall_fuzz::nft::{FLOW_BYTES, flow};
+use rolewall_kernel::batch;
+use rolewall_ruleset::Ruleset;
+use rolewall_ruleset::judge::{Judge, Judged};
+use rolewall_ruleset::space::{Question, Shape, Source, study};
+
+fuzz_target!(|bytes: &[u8]| {
+    let Some((about, bytes)) = bytes.split_first_chunk::<FLOW_BYTES>() else { return };
+    let Ok(table) = batch::decode(bytes) else { return };
+    let ruleset = Ruleset { tables: vec![table] };
+    let (flow, environment) = flow(about);
+    let judge = Judge::new(&ruleset).with(environment.clone());
+    let judged = judge.flow(&flow);
+    assert_eq!(judged.verdict, judge.verdict(&flow));
+    judged.path.iter().for_each(|step| drop(step.text()));
+
+    let (sources, directions) = ([Source::Ruleset(&ruleset)], [flow.direction]);
+    let question =
+        Question { sources: &sources, regions: &[], environment: &environment, directions: &directions };
+    // Too many cases are refused, not gone through.
+    let _ = study(question, |mut study| {
+        if study.shape != Shape::of(&flow) {
+            return;
+        }
+        let found = study.judged(0, &flow);
+        let is_doubtful = found == Judged::May || judged.verdict == Judged::May;
+        assert!(found == judged.verdict || is_doubtful, "{found:?} {:?} {flow:?}", judged.verdict);
+        let surely = study.surely(0);
+        if let Some(witness) = study.witness(surely) {
+            assert!(study.contains(surely, &witness), "{witness:?}");
+            let fares = judge.verdict(&witness);
+            assert!(matches!(fares, Judged::Accept | Judged::May), "{fares:?} {witness:?}");
+        }
+    });
+});
