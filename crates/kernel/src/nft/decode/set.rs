@@ -82,7 +82,8 @@ fn field_lens(bytes: &[u8]) -> Vec<u8> {
 
 /// The fields of a type number: one, or several of six bits each, as nft folds a concatenation.
 fn types(id: u32, len: u32, field_lens: &[u8]) -> Option<Vec<DataType>> {
-    let len = u8::try_from(len).ok()?;
+    // Linux makes no set of keys without bytes, nor of more than sixteen registers (`NFT_DATA_VALUE_MAXLEN`).
+    let len = u8::try_from(len).ok().filter(|len| (1..=64).contains(len))?;
     let ids = unfolded(id);
     if ids.len() < 2 {
         return Some(vec![DataType::from_id(id, len)]);
@@ -135,5 +136,11 @@ mod tests {
         let with_uid = vec![DataType::Ipv6Addr, DataType::Other { id: 24, len: 4 }];
         assert_eq!(types(8 << 6 | 24, 20, &[]), Some(with_uid));
         assert_eq!(types(u32::MAX, 9, &[]), Some(vec![DataType::Other { id: u32::MAX, len: 9 }]));
+    }
+
+    #[test]
+    fn keys_of_no_bytes_or_of_more_than_the_registers_hold_are_none() {
+        assert_eq!((types(7, 0, &[]), types(7, 65, &[]), types(0x1cd, 0, &[4, 2])), (None, None, None));
+        assert!(types(24, 64, &[]).is_some());
     }
 }
