@@ -1,9 +1,9 @@
-//! A flow, a host and a table, whatever they are: one flow and all flows at once are judged alike, with a path and
-//! without, and a flow that stands for a set of flows fares as they do.
+//! A flow, a host and a table: it is judged alike with a path and without, and where Linux would load the table, by
+//! itself and among all flows at once, and a flow that stands for a set of flows fares as they do.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use rolewall_fuzz::nft::{FLOW_BYTES, flow};
+use rolewall_fuzz::nft::{FLOW_BYTES, fits, flow};
 use rolewall_kernel::batch;
 use rolewall_ruleset::Ruleset;
 use rolewall_ruleset::judge::{Judge, Judged};
@@ -12,6 +12,7 @@ use rolewall_ruleset::space::{Question, Shape, Source, study};
 fuzz_target!(|bytes: &[u8]| {
     let Some((about, bytes)) = bytes.split_first_chunk::<FLOW_BYTES>() else { return };
     let Ok(table) = batch::decode(bytes) else { return };
+    let is_loadable = fits(&table);
     let ruleset = Ruleset { tables: vec![table] };
     let (flow, environment) = flow(about);
     let judge = Judge::new(&ruleset).with(environment.clone());
@@ -24,7 +25,7 @@ fuzz_target!(|bytes: &[u8]| {
         Question { sources: &sources, regions: &[], environment: &environment, directions: &directions };
     // Too many cases are refused, not gone through.
     let _ = study(question, |mut study| {
-        if study.shape != Shape::of(&flow) {
+        if study.shape != Shape::of(&flow) || !is_loadable {
             return;
         }
         let found = study.judged(0, &flow);

@@ -5,7 +5,7 @@ use rolewall_kernel::{NftError, batch};
 use rolewall_ruleset::flow::{CtState, Direction, L4};
 use rolewall_ruleset::judge::{Environment, Hooks, Network, Rates, Timed};
 use rolewall_ruleset::transaction::IfThere;
-use rolewall_ruleset::{Flow, Op, Table, Transaction};
+use rolewall_ruleset::{Element, Expr, Flow, Op, Set, SetRef, Table, Transaction, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -20,6 +20,37 @@ pub fn encode(table: &Table) -> Result<Vec<u8>, NftError> {
         ops.extend(chain.rules.iter().map(|rule| Op::AddRule(id, &chain.name, rule)));
     }
     batch::encode(&Transaction { generation: None, ops })
+}
+
+/// Whether all lengths fit each other and no key is in a set twice, as Linux makes sure before it loads anything.
+pub fn fits(table: &Table) -> bool {
+    let exprs = || table.chains.iter().flat_map(|chain| &chain.rules).flat_map(|rule| &rule.exprs);
+    table.sets.iter().all(set_fits) && exprs().all(expr_fits)
+}
+
+fn set_fits(set: &Set) -> bool {
+    let is_key = |key: &Value| key.bytes().is_empty() || key.bytes().len() == set.key_len();
+    let fit = set.elements.iter().all(|element| is_key(&element.key) && element.end.iter().all(is_key));
+    let are_apart = set.elements.is_sorted_by(|a, b| *a.end.as_ref().unwrap_or(&a.key) < b.key);
+    // Of concatenated ranges nobody can say so by their order.
+    let is_one = !set.flags.interval || set.key.len() < 2 || set.data.is_none() || set.elements.len() < 2;
+    let is_map = |element: &Element| element.data.is_some() == set.data.is_some();
+    fit && is_one && set.elements.iter().all(is_map) && (are_apart || set.data.is_none())
+}
+
+fn expr_fits(expr: &Expr) -> bool {
+    let is_value = |value: &Value| (1..=16).contains(&value.bytes().len());
+    match expr {
+        Expr::Lookup { set: SetRef::Anonymous(set), .. } => set_fits(set),
+        Expr::Payload { len, .. } | Expr::PayloadSet { len, .. } => (1..=16).contains(len),
+        Expr::Bitwise { len, mask, xor, .. } => {
+            [mask, xor].iter().all(|value| value.bytes().len() == *len as usize)
+        }
+        Expr::Byteorder { len, size, .. } => (1..=16).contains(len) && [2, 4, 8].contains(size),
+        Expr::Cmp { value, .. } | Expr::Immediate { value, .. } => is_value(value),
+        Expr::Range { from, to, .. } => is_value(from) && from.bytes().len() == to.bytes().len(),
+        _ => true,
+    }
 }
 
 /// How many bytes a flow and its environment take.
