@@ -206,6 +206,21 @@ fn caching(password: &[u8], scramble: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_greeting_is_read_without_panic(
+            at in 0..GREETED.len(),
+            bytes in prop::collection::vec(any::<u8>(), 0..40),
+        ) {
+            let greeting = [&GREETED[..at], &bytes[..], GREETED.get(at + bytes.len()..).unwrap_or_default()].concat();
+            if let Ok(greeting) = Greeting::read(&greeting) {
+                prop_assert_eq!(greeting.scramble.len(), SCRAMBLE_BYTES);
+                prop_assert!(!greeting.plugin.chars().any(char::is_control));
+            }
+        }
+    }
 
     /// As MariaDB 10.11 sends it.
     const GREETED: &[u8] = b"\x0a5.5.5-10.11.19-MariaDB\0\x05\0\0\0abcdefgh\0\xfe\xf7\x2d\x02\0\xff\x81\x15\0\0\0\0\0\0\x1d\0\0\0ijklmnopqrst\0mysql_native_password\0";

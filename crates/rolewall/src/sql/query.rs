@@ -148,6 +148,7 @@ fn row(packet: &[u8], picks: &Picks, asked: Asked<'_>) -> Result<Row, SqlError> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     const ASKED: Asked<'static> = Asked { name: "roles", text: "", columns: &["nodeid", "role"] };
 
@@ -167,5 +168,22 @@ mod tests {
             assert!(matches!(row(cut, &picks, ASKED), Err(SqlError::Malformed(_))), "{cut:?}");
         }
         assert!(matches!(row(b"\x017\x02\xff\xfe", &picks, ASKED), Err(SqlError::NotText { .. })));
+    }
+
+    proptest! {
+        #[test]
+        fn any_packet_is_read_without_panic(
+            packet in prop::collection::vec(prop_oneof![any::<u8>(), 0..4u8, 0xfa..=0xffu8], 0..60),
+        ) {
+            let picks = Picks::of(&["role".into(), "x".into(), "nodeid".into()], ASKED).unwrap();
+            if let Ok(row) = row(&packet, &picks, ASKED) {
+                prop_assert_eq!(row.len(), ASKED.columns.len());
+            }
+            if let Some(name) = column_name(&packet) {
+                prop_assert!(!name.chars().any(char::is_control));
+            }
+            prop_assert!(!refusal(&packet, "x").to_string().chars().any(char::is_control));
+            let _ = is_end(&packet);
+        }
     }
 }
