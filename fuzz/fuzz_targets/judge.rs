@@ -5,14 +5,22 @@
 use libfuzzer_sys::fuzz_target;
 use rolewall_fuzz::nft::{FLOW_BYTES, fits, flow};
 use rolewall_kernel::batch;
-use rolewall_ruleset::Ruleset;
+use rolewall_ruleset::expr::MetaKey;
 use rolewall_ruleset::judge::{Judge, Judged};
 use rolewall_ruleset::space::{Question, Shape, Source, study};
+use rolewall_ruleset::{Expr, Ruleset, Table};
+
+/// A name that ranges or bytes of a rule leave possible need be no text, and then no flow can tell it.
+fn asks_names(table: &Table) -> bool {
+    let rules = table.chains.iter().flat_map(|chain| &chain.rules);
+    let is_name = |expr: &Expr| matches!(expr, Expr::Meta { key: MetaKey::IifName | MetaKey::OifName, .. });
+    rules.flat_map(|rule| &rule.exprs).any(is_name)
+}
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((about, bytes)) = bytes.split_first_chunk::<FLOW_BYTES>() else { return };
     let Ok(table) = batch::decode(bytes) else { return };
-    let is_loadable = fits(&table);
+    let (is_loadable, asks_names) = (fits(&table), asks_names(&table));
     let ruleset = Ruleset { tables: vec![table] };
     let (flow, environment) = flow(about);
     let judge = Judge::new(&ruleset).with(environment.clone());
@@ -32,7 +40,7 @@ fuzz_target!(|bytes: &[u8]| {
         let is_doubtful = found == Judged::May || judged.verdict == Judged::May;
         assert!(found == judged.verdict || is_doubtful, "{found:?} {:?} {flow:?}", judged.verdict);
         let surely = study.surely(0);
-        if let Some(witness) = study.witness(surely) {
+        if let Some(witness) = study.witness(surely).filter(|_| !asks_names) {
             assert!(study.contains(surely, &witness), "{witness:?}");
             let fares = judge.verdict(&witness);
             assert!(matches!(fares, Judged::Accept | Judged::May), "{fares:?} {witness:?}");

@@ -5,13 +5,13 @@
 mod support;
 
 use rolewall_lab::{Conversation, Host, HostSpec, Lab, Listen, Outcome, Packet, Probe};
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 use support::program::Program;
 use support::scene::{
     CLOSED, OPEN, Who, cluster, hosts, node_for, scene, scene_with, settings, tcp, tcp_open, udp, udp_open,
 };
-use support::{can_run, ip, nft};
+use support::{can_run, ip, nft, ruleset};
 
 const SOON: Duration = Duration::from_secs(10);
 const EVERY: Duration = Duration::from_millis(20);
@@ -145,6 +145,38 @@ fn a_source_beyond_the_limit_of_jabber_is_refused_and_another_still_gets_in() {
     assert!(admitted <= 15, "{admitted} more of the same /64");
     let admitted = burst(phones, "2001:db8:51::1", v6, 30);
     assert_eq!(admitted, 30, "another /64 is not concerned");
+}
+
+/// Linux remembers so many sources of a limit and no more: whoever floods the meter keeps new customers of that service
+/// out, not the operator, and not those who are known.
+#[test]
+fn a_full_meter_admits_no_new_source_and_keeps_nobody_out_who_was_in() {
+    const SOURCES_MAX: u32 = 65_536;
+    if !can_run() {
+        return;
+    }
+    let more = HostSpec::new("phones").plug("public", "eth0", &["192.0.2.50/24", "192.0.2.51/24"]).unwrap();
+    let lab = scene_with(&[], vec![more]);
+    become_roles(&lab, &["jabber"], "", "");
+    let (node, phones) = (hosts(&lab).0, lab.host("phones").unwrap());
+    let _served = node.serve(Listen::new().tcp([22, 5222])).unwrap();
+    let to = ip("192.0.2.1");
+    assert_eq!(burst(phones, "192.0.2.50", to, 1), 1);
+    let listing = ruleset(node);
+    let meters = listing.lines().filter_map(|line| line.trim().strip_prefix("set ")?.strip_suffix(" {"));
+    let meter =
+        meters.into_iter().find(|name| name.contains("xmpp-client") && name.ends_with('4')).expect("a meter");
+    let strangers: Vec<String> =
+        (0..SOURCES_MAX).map(|n| Ipv4Addr::from(0x6440_0000 + n).to_string()).collect();
+    // One by one at the end: a command of which one address finds no room adds none.
+    let (many, last) = strangers.split_at(strangers.len() - 64);
+    for some in many.chunks(512).chain(last.chunks(1)) {
+        let add = format!("add element inet rolewall {meter} {{ {} }}", some.join(", "));
+        node.command("nft").arg(&add).run().unwrap();
+    }
+    assert_eq!(burst(phones, "192.0.2.51", to, 1), 0, "a new source");
+    assert_eq!(burst(phones, "192.0.2.50", to, 1), 1, "a known one");
+    assert_eq!(tcp(&lab, Who::Admin, 22), OPEN);
 }
 
 #[test]

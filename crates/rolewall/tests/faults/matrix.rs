@@ -250,7 +250,7 @@ fn a_node_joins_and_leaves_though_the_answer_to_any_one_question_is_lost() {
 }
 
 #[test]
-#[ignore = "takes about an hour; a part of it runs always"]
+#[ignore = "takes half an hour; a part of it runs always"]
 fn the_whole_matrix_of_calls() {
     hold(&CALLS, 1);
 }
