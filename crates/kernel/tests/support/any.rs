@@ -206,9 +206,15 @@ fn named_type() -> impl Strategy<Value = DataType> {
     select(DataType::NAMED[1..].to_vec())
 }
 
+/// Linux concatenates what fits sixteen registers, each field from a register on.
+fn concatenation() -> impl Strategy<Value = Vec<DataType>> {
+    let bytes = |types: &Vec<DataType>| types.iter().map(|t| t.len().next_multiple_of(4)).sum::<u8>();
+    vec(named_type(), 2..=5).prop_filter("longer than the registers", move |types| bytes(types) <= 64)
+}
+
 fn types() -> impl Strategy<Value = Vec<DataType>> {
     let other = (42u32..64, 1u8..=16).prop_map(|(id, len)| vec![DataType::Other { id, len }]);
-    prop_oneof![5 => named_type().prop_map(|t| vec![t]), 3 => vec(named_type(), 2..=5), 1 => other]
+    prop_oneof![5 => named_type().prop_map(|t| vec![t]), 3 => concatenation(), 1 => other]
 }
 
 fn flags() -> impl Strategy<Value = SetFlags> {
