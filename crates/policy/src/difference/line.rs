@@ -39,9 +39,7 @@ pub(super) struct Lines<'a> {
 
 impl<'a> Lines<'a> {
     pub(super) fn new(inventory: &'a Inventory) -> Lines<'a> {
-        let named = |node: &'a crate::Node| {
-            node.private.iter().chain(&node.public).map(|address| (*address, node.name.0.as_str()))
-        };
+        let named = |node: &'a crate::Node| node.addresses().map(|address| (*address, node.name.0.as_str()));
         Lines { nodes: inventory.nodes.iter().flat_map(named).collect(), boxes: BTreeMap::new() }
     }
 

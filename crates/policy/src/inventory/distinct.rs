@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 /// Sorted lists, not maps: people write nodes in order, and what is in order already is sorted by looking.
 pub(super) fn distinct(nodes: &[Node]) -> bool {
-    let addresses = || nodes.iter().flat_map(|node| node.private.iter().chain(&node.public));
+    let addresses = || nodes.iter().flat_map(|node| node.addresses());
     let v4 = addresses().filter_map(|address| match address {
         IpAddr::V4(v4) => Some(u32::from(*v4)),
         IpAddr::V6(_) => None,

@@ -89,3 +89,10 @@ pub struct Node {
     /// The line that says so.
     pub place: Place,
 }
+
+impl Node {
+    /// Its addresses on either network.
+    pub fn addresses(&self) -> impl Iterator<Item = &IpAddr> {
+        self.private.iter().chain(&self.public)
+    }
+}

@@ -41,7 +41,7 @@ impl Me {
             roles: BTreeSet::clone(&node.roles),
             ports: node.ports.clone(),
             admin_public: node.admin_public.clone(),
-            addresses: node.private.iter().chain(&node.public).copied().collect(),
+            addresses: node.addresses().copied().collect(),
             place: Some(node.place.clone()),
             ..Me::observed(&node.name.0, observed)
         }
@@ -156,11 +156,8 @@ fn by_hostname<'a>(inventory: &'a Inventory, names: &HostNames) -> Option<&'a No
 
 fn by_address<'a>(inventory: &'a Inventory, names: &HostNames) -> Result<&'a Node, IdentityError> {
     let mine: BTreeSet<IpAddr> = names.addresses.iter().copied().collect();
-    let found: Vec<&Node> = inventory
-        .nodes
-        .iter()
-        .filter(|n| n.private.iter().chain(&n.public).any(|a| mine.contains(a)))
-        .collect();
+    let found: Vec<&Node> =
+        inventory.nodes.iter().filter(|n| n.addresses().any(|a| mine.contains(a))).collect();
     match found.as_slice() {
         [one] => Ok(one),
         [] => Err(IdentityError::Unknown {

@@ -118,7 +118,7 @@ impl Fleet<'_> {
     fn strangers(&self, family: Family) -> Ranges {
         let plan = self.this.plan;
         let nodes = self.basis.inventory.nodes.iter();
-        let nodes = single(family, nodes.flat_map(|node| node.private.iter().chain(&node.public).copied()));
+        let nodes = single(family, nodes.flat_map(|node| node.addresses().copied()));
         let zones = [&plan.private, &plan.admin, &plan.trunks, &plan.trusted, &link_local()];
         let known = zones.iter().fold(nodes, |all, nets| all.or(&values(family, nets)));
         known.complement(largest(family))

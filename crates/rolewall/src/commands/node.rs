@@ -266,7 +266,7 @@ fn elements_of(nodes: &[Node], sets: &[Set], revision: Revision) -> Vec<(String,
 /// Ends the flows of nodes that left, as far as nothing else allows them. The ruleset is read only where there
 /// are some.
 fn cut_off(firewall: &mut Firewall, nodes: &[Node], arguments: &CutArgs) -> Ended {
-    let addresses = nodes.iter().flat_map(|node| node.private.iter().chain(&node.public));
+    let addresses = nodes.iter().flat_map(|node| node.addresses());
     let reach = Reach::of_nodes(addresses.copied(), arguments);
     let asked = Asked { arguments, own: OwnSession::Keep };
     cut(firewall, &reach, asked, |firewall| {

@@ -73,7 +73,7 @@ struct Addresses {
 impl Addresses {
     fn of(inventory: &Inventory) -> Addresses {
         let mut all = Addresses { v4: Vec::new(), v6: Vec::new() };
-        for address in inventory.nodes.iter().flat_map(|node| node.private.iter().chain(&node.public)) {
+        for address in inventory.nodes.iter().flat_map(|node| node.addresses()) {
             match *address {
                 IpAddr::V4(v4) => all.v4.push(v4.into()),
                 IpAddr::V6(v6) => all.v6.push(v6.into()),

@@ -170,7 +170,7 @@ fn introduce(story: &mut Story, cast: &Cast, inventory: &Inventory, took: Durati
         let Some(node) = known else { continue };
         let roles: Vec<&str> = node.roles.iter().map(|role| role.0.as_str()).collect();
         let guard = if PROTECTED.contains(&name) { "to be protected" } else { "without a firewall" };
-        let addresses = listed(node.private.iter().chain(&node.public));
+        let addresses = listed(node.addresses());
         story.say(&format!("  {name:<10}{addresses:<54}{}; {guard}", roles.join(" ")));
     }
     for (name, network, _, who) in OTHERS {

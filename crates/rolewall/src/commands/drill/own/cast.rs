@@ -258,7 +258,7 @@ fn introduce(story: &mut Story, me: &Node, peers: &[Peer], copied: usize, took: 
     let listed =
         |addresses: &[IpAddr]| addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
     let roles: Vec<&str> = me.roles.iter().map(|role| role.0.as_str()).collect();
-    let own: Vec<IpAddr> = me.private.iter().chain(&me.public).copied().collect();
+    let own: Vec<IpAddr> = me.addresses().copied().collect();
     story.say(&format!("  {:<16}{:<50}this host: {}", me.name.0, listed(&own), roles.join(" ")));
     for peer in peers {
         story.say(&format!("  {:<16}{:<50}{} network", peer.name, listed(&peer.addresses), peer.wire));

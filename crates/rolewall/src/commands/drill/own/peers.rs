@@ -47,7 +47,7 @@ pub(super) fn peers(plan: &Plan, inventory: &Inventory, me: &Node) -> Vec<Peer> 
     let mut wires = Vec::new();
     wires.extend((!me.public.is_empty()).then_some(PUBLIC));
     wires.extend((!me.private.is_empty()).then_some(PRIVATE));
-    let everybody = inventory.nodes.iter().flat_map(|node| node.private.iter().chain(&node.public));
+    let everybody = inventory.nodes.iter().flat_map(|node| node.addresses());
     let taken = everybody.copied().collect();
     let mut crowd = Crowd { plan, wires, taken, peers: Vec::new() };
     let strangers: Vec<IpNet> = STRANGERS.iter().filter_map(|net| net.parse().ok()).collect();
