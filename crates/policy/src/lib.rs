@@ -1,6 +1,7 @@
 //! What this cluster should allow, and why: inventory, role catalogue, plan, lowering to a ruleset.
 //! Not here: input and output, netlink, clocks. Texts come in as strings with their file name.
 
+mod addresses;
 pub mod catalogue;
 pub mod difference;
 pub mod inventory;
@@ -15,6 +16,7 @@ pub mod sample;
 pub mod settings;
 pub mod verify;
 
+pub use addresses::Addresses;
 pub use catalogue::{Catalogue, Client, Limit, Need, Network, PublicReach, Role, RoleName, Service, Who};
 pub use catalogue::{Encrypted, Promise, Speaks};
 pub use inventory::{Cluster, Inventory, Node, NodeName};

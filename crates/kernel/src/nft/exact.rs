@@ -7,7 +7,7 @@ use super::encode::nfgenmsg;
 use super::wire::{self, LIST_ELEM, NFGENMSG_LEN, element, message};
 use super::{Nft, NftError, codes::family_code};
 use crate::netlink::Attributes;
-use rolewall_ruleset::{Element, Set, TableId};
+use rolewall_ruleset::{Element, Set, TableId, Value};
 
 impl Nft {
     /// Whether the named sets of a table hold these sets' elements, each and no others, all at one moment;
@@ -81,7 +81,8 @@ impl<'a> Unseen<'a> {
     }
 
     fn take(&mut self, key: &[u8]) -> bool {
-        let Ok(index) = self.wanted.binary_search_by(|e| e.key.bytes().cmp(key)) else { return false };
+        let key = Value::from_bytes(key);
+        let Ok(index) = self.wanted.binary_search_by(|e| e.key.cmp(&key)) else { return false };
         let is_new = !std::mem::replace(&mut self.is_seen[index], true);
         self.left -= usize::from(is_new);
         is_new

@@ -66,7 +66,7 @@ impl<'c> Plain<'c> {
     fn line(&mut self, left: &mut Left<'_>, keys: &mut Keys) -> Option<()> {
         let key = left.key();
         left.blanks();
-        left.word("=")?;
+        left.byte(b'=')?;
         left.blanks();
         match key {
             "name" if keys.name.is_none() => keys.name = Some(NodeName::new(left.string()?)?),
@@ -152,39 +152,45 @@ impl<'t> Left<'t> {
         Some(())
     }
 
+    /// One byte, which is ASCII. Most of what is read is asked for one of these first.
+    fn byte(&mut self, byte: u8) -> Option<()> {
+        self.0.as_bytes().first().filter(|first| **first == byte)?;
+        self.0 = &self.0[1..];
+        Some(())
+    }
+
     /// Blanks, a comment, and the end of the line or of the text.
     fn line_end(&mut self) -> Option<()> {
         self.blanks();
-        if self.word("#").is_some() {
+        if self.byte(b'#').is_some() {
             self.past(|byte| byte == b'\t' || !byte.is_ascii_control());
         }
         if self.0.is_empty() {
             return Some(());
         }
-        self.word("\n").or_else(|| self.word("\r\n"))
+        self.byte(b'\n').or_else(|| self.word("\r\n"))
     }
 
     /// A string on one line, in either kind of quotes. With a backslash it may be an escape: not plain.
     fn string(&mut self) -> Option<&'t str> {
-        let quote = ["\"", "'"].into_iter().find(|quote| self.word(quote).is_some())?;
-        let string =
-            self.past(|byte| byte != quote.as_bytes()[0] && byte != b'\\' && !byte.is_ascii_control());
-        self.word(quote)?;
+        let quote = [b'"', b'\''].into_iter().find(|quote| self.byte(*quote).is_some())?;
+        let string = self.past(|byte| byte != quote && byte != b'\\' && !byte.is_ascii_control());
+        self.byte(quote)?;
         Some(string)
     }
 
     /// A list of strings, over any number of lines.
     fn list(&mut self, mut each: impl FnMut(&'t str) -> Option<()>) -> Option<()> {
-        self.word("[")?;
+        self.byte(b'[')?;
         loop {
             self.lines();
-            if self.word("]").is_some() {
+            if self.byte(b']').is_some() {
                 return Some(());
             }
             each(self.string()?)?;
             self.lines();
-            if self.word(",").is_none() {
-                return self.word("]");
+            if self.byte(b',').is_none() {
+                return self.byte(b']');
             }
         }
     }

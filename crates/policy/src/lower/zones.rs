@@ -3,8 +3,8 @@
 
 use super::Lowering;
 use super::rule::{FAMILIES, Ip, Parts, Side, because, octets, when};
-use crate::Plan;
 use crate::plan::EVERY_NODE;
+use crate::{Addresses, Plan};
 use ipnet::IpNet;
 use rolewall_ruleset::{Element, Rule, Set};
 use std::net::IpAddr;
@@ -84,9 +84,7 @@ pub(super) fn every_node(plan: &Plan) -> Vec<&str> {
         return vec![EVERY_NODE];
     };
     let roles = plan.nodes.iter().filter(|(label, _)| label.as_str() != EVERY_NODE);
-    let mut union: Vec<&IpAddr> = roles.clone().flat_map(|(_, addresses)| addresses).collect();
-    union.sort_unstable();
-    union.dedup();
+    let union = Addresses::from_iter(roles.clone().flat_map(|(_, addresses)| addresses));
     let is_all = union.len() == all.len();
     if is_all { roles.map(|(label, _)| label.as_str()).collect() } else { vec![EVERY_NODE] }
 }

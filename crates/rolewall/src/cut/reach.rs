@@ -5,7 +5,7 @@ use crate::cli::CutArgs;
 use crate::live::LiveFlow;
 use crate::live::verdicts::{Verdicts, is_denied};
 use rolewall_kernel::conntrack::TrackedFlow;
-use rolewall_policy::{Inventory, lower};
+use rolewall_policy::{Addresses, Inventory, lower};
 use rolewall_ruleset::{DataType, Generation, Set};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -58,38 +58,10 @@ impl Reach {
 /// The addresses that the nodes' sets of a confirmed generation hold, and that no node of the inventory has
 /// any longer.
 pub(crate) fn left(confirmed: &Generation, inventory: &Inventory) -> Vec<IpAddr> {
-    let nodes = Addresses::of(inventory);
+    let nodes = Addresses::from_iter(inventory.nodes.iter().flat_map(|node| node.addresses()));
     let held = confirmed.parts.sets.iter().filter(|set| is_of_nodes(set)).flat_map(addresses);
     let left: BTreeSet<IpAddr> = held.filter(|address| !nodes.contains(*address)).collect();
     left.into_iter().collect()
-}
-
-/// Those of all nodes, as sorted numbers.
-struct Addresses {
-    v4: Vec<u32>,
-    v6: Vec<u128>,
-}
-
-impl Addresses {
-    fn of(inventory: &Inventory) -> Addresses {
-        let mut all = Addresses { v4: Vec::new(), v6: Vec::new() };
-        for address in inventory.nodes.iter().flat_map(|node| node.addresses()) {
-            match *address {
-                IpAddr::V4(v4) => all.v4.push(v4.into()),
-                IpAddr::V6(v6) => all.v6.push(v6.into()),
-            }
-        }
-        all.v4.sort_unstable();
-        all.v6.sort_unstable();
-        all
-    }
-
-    fn contains(&self, address: IpAddr) -> bool {
-        match address {
-            IpAddr::V4(v4) => self.v4.binary_search(&v4.into()).is_ok(),
-            IpAddr::V6(v6) => self.v6.binary_search(&v6.into()).is_ok(),
-        }
-    }
 }
 
 /// Networks are ranges, and meters come and go by packets.
