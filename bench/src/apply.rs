@@ -11,16 +11,19 @@ use crate::stats::{median, pairwise};
 use crate::{Outcome, flows, machine};
 use rolewall_lab::{HostSpec, Lab};
 
-const COLUMNS: [&str; 10] = [
+const COLUMNS: [&str; 13] = [
     "nodes",
     "files on",
     "side",
     "elements",
-    "first load ms",
+    "first load ms (min..max)",
     "load ms (min..max)",
+    "nothing to load ms",
     "CPU ms",
     "peak MiB",
+    "first wall: rolewall / it (of pairs)",
     "wall: rolewall / it (of pairs)",
+    "nothing to load: rolewall / it (of pairs)",
     "CPU; peak: rolewall / it",
 ];
 
@@ -65,6 +68,8 @@ struct Measured {
     size: String,
     first: Vec<Cost>,
     again: Vec<Cost>,
+    /// The policy was there already, and that was found.
+    nothing: Vec<Cost>,
 }
 
 fn measure(
@@ -76,7 +81,13 @@ fn measure(
 ) -> Outcome<Vec<Measured>> {
     let mut measured: Vec<Measured> = who
         .iter()
-        .map(|who| Measured { who: *who, size: String::new(), first: Vec::new(), again: Vec::new() })
+        .map(|who| Measured {
+            who: *who,
+            size: String::new(),
+            first: Vec::new(),
+            again: Vec::new(),
+            nothing: Vec::new(),
+        })
         .collect();
     for round in 0..options.cold.max(1) {
         let is_last = round + 1 == options.cold.max(1);
@@ -101,6 +112,7 @@ fn load_again(runs: usize, sides: &[Side<'_>], measured: &mut [Measured]) -> Out
     for _ in 0..runs {
         for (side, it) in sides.iter().zip(&mut *measured) {
             it.again.push(side.load()?);
+            it.nothing.extend(side.look()?);
         }
     }
     for (side, it) in sides.iter().zip(measured) {
@@ -121,24 +133,33 @@ fn row(nodes: usize, place: Place, it: &Measured, ours: &Measured) -> Vec<String
     let (walls, cpus, peaks) = (of(&it.again, wall), of(&it.again, cpu), of(&it.again, peak));
     let (our_walls, our_cpus, our_peaks) =
         (of(&ours.again, wall), of(&ours.again, cpu), of(&ours.again, peak));
-    let (of_walls, of_rest) = if it.who == Who::Rolewall {
-        ("-".to_owned(), "-".to_owned())
+    let (firsts, our_firsts) = (of(&it.first, wall), of(&ours.first, wall));
+    let beside = |ours: &[f64], its: &[f64]| {
+        format!("{} ({})", ratio(median(ours) / median(its)), ratio(pairwise(ours, its)))
+    };
+    let our_looks = of(&ours.nothing, wall);
+    let [of_firsts, of_walls, of_looks, of_rest] = if it.who == Who::Rolewall {
+        ["-"; 4].map(str::to_owned)
     } else {
-        let of_medians = ratio(median(&our_walls) / median(&walls));
         let of_cpu = ratio(median(&our_cpus) / median(&cpus));
         let of_peak = ratio(median(&our_peaks) / median(&peaks));
-        (format!("{of_medians} ({})", ratio(pairwise(&our_walls, &walls))), format!("{of_cpu}; {of_peak}"))
+        let [of_firsts, of_walls, of_looks] =
+            [(&our_firsts, &firsts), (&our_walls, &walls), (&our_looks, &walls)].map(|(a, b)| beside(a, b));
+        [of_firsts, of_walls, of_looks, format!("{of_cpu}; {of_peak}")]
     };
     vec![
         nodes.to_string(),
         place.word().to_owned(),
         it.who.name().to_owned(),
         it.size.clone(),
-        ms(median(&of(&it.first, wall))),
+        spread_ms(&firsts),
         spread_ms(&walls),
+        if it.nothing.is_empty() { "-".to_owned() } else { ms(median(&of(&it.nothing, wall))) },
         ms(median(&cpus)),
         format!("{:.1}", median(&peaks)),
+        of_firsts,
         of_walls,
+        of_looks,
         of_rest,
     ]
 }

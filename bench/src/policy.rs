@@ -54,6 +54,57 @@ pub(crate) struct Need {
     pub(crate) ports: &'static [Ports],
 }
 
+/// Which side begins a flow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    In,
+    Out,
+}
+
+impl Way {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Way::In => "in",
+            Way::Out => "out",
+        }
+    }
+}
+
+/// What the node that has all roles allows, as a list that any firewall takes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Permit {
+    pub(crate) name: &'static str,
+    pub(crate) way: Way,
+    pub(crate) ports: &'static [Ports],
+    /// The nodes at the other end, by bits of roles; none for everybody, and of what comes in, everybody outside the
+    /// private network.
+    pub(crate) nodes: Option<u32>,
+    pub(crate) limit: Option<(u32, u32)>,
+}
+
+/// All of them, in and out.
+pub(crate) fn permits() -> impl Iterator<Item = Permit> {
+    let served = SERVICES.iter().map(|service| {
+        let Service { name, ports, from, limit, .. } = *service;
+        Permit { name, way: Way::In, ports, nodes: client_bits(from), limit }
+    });
+    let used = SERVICES.iter().filter(|service| service.from != From::Public).map(|service| Permit {
+        name: service.name,
+        way: Way::Out,
+        ports: service.ports,
+        nodes: Some(server_bit(service)),
+        limit: None,
+    });
+    let needed = NEEDS.iter().map(|need| Permit {
+        name: need.name,
+        way: Way::Out,
+        ports: need.ports,
+        nodes: None,
+        limit: None,
+    });
+    served.chain(used).chain(needed)
+}
+
 use Proto::{Tcp, Udp};
 
 /// What is served.

@@ -57,7 +57,8 @@ pub(crate) fn ms(seconds: f64) -> String {
     format!("{ms:.digits$}")
 }
 
-/// A ratio.
+/// A ratio; of a small one, that it is not nothing.
 pub(crate) fn ratio(value: f64) -> String {
-    if value.is_finite() { format!("{value:.2}") } else { "-".to_owned() }
+    let digits = if value < 0.1 { 4 } else { 2 };
+    if value.is_finite() { format!("{value:.digits$}") } else { "-".to_owned() }
 }

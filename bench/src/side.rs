@@ -12,6 +12,10 @@ use clap::ValueEnum;
 use rolewall_kernel::Nft;
 use rolewall_lab::Host;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// A daemon that reads files of thousands of nodes is slow to start.
+const SET_UP_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Who loads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +42,8 @@ pub(crate) struct Side<'h> {
     pub(crate) directory: PathBuf,
     /// The program that loads the policy, with its arguments.
     pub(crate) load: Vec<String>,
+    /// The same where what is loaded already may be found to be the policy: of Rolewall alone.
+    look: Option<Vec<String>>,
     /// Elements or rules that its files declare; of Rolewall, whose files declare nodes, none.
     declared: Option<usize>,
     /// That directory, if it is on disk.
@@ -59,21 +65,27 @@ impl<'h> Side<'h> {
         };
         let directory = on_disk.as_ref().map_or(host.files().to_owned(), |d| d.path().to_owned());
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
-        let (files, load, declared) = match who {
+        let place = directory.display().to_string();
+        let (files, load, look, declared, script) = match who {
             Who::Rolewall => {
                 let rolewall = cli.rolewall()?.display().to_string();
-                let load = words(&[&rolewall, "--files", "%", "apply", "--final", "--rebuild"]);
-                (ours::files(cluster), load, None)
+                let look = words(&[&rolewall, "--files", &place, "apply", "--final"]);
+                let load = [&look[..], &["--rebuild".to_owned()]].concat();
+                (ours::files(cluster), load, Some(look), None, None)
             }
             Who::Peer(peer) => {
                 let loaded = peer.load(cluster);
-                (loaded.files, loaded.command, Some(loaded.elements))
+                let load = loaded.command.iter().map(|word| word.replace('%', &place)).collect();
+                (loaded.files, load, None, Some(loaded.elements), loaded.set_up)
             }
         };
-        let place = directory.display().to_string();
-        let load = load.iter().map(|word| word.replace('%', &place)).collect();
-        let side = Side { who, host, directory, load, declared, on_disk };
+        let side = Side { who, host, directory, load, look, declared, on_disk };
         files.into_iter().try_for_each(|file| side.write(file))?;
+        if let Some(script) = script {
+            let script = script.replace('%', &place);
+            let ran = host.command("sh").args(["-ec", &script]).timeout(SET_UP_TIMEOUT).run()?;
+            ran.ok().map_err(|error| format!("setting up {}: {error}", who.name()))?;
+        }
         Ok(side)
     }
 
@@ -87,13 +99,20 @@ impl<'h> Side<'h> {
         child::measure(self.host, &self.load)
     }
 
+    /// What it costs to find that the policy is loaded already; none of who loads it all the same.
+    pub(crate) fn look(&self) -> Outcome<Option<Cost>> {
+        self.look.as_ref().map(|command| child::measure(self.host, command)).transpose()
+    }
+
     /// How many set elements the kernel holds of it; of iptables, how many rules its files declare.
     pub(crate) fn size(&self) -> Outcome<String> {
         match self.who {
-            Who::Peer(Peer::IptablesRestore | Peer::Iptables) => {
+            Who::Peer(Peer::IptablesRestore | Peer::Iptables | Peer::Ufw) => {
                 Ok(format!("{} rules", self.declared.unwrap_or_default()))
             }
-            Who::Peer(Peer::Ipset) => Ok(self.declared.unwrap_or_default().to_string()),
+            Who::Peer(Peer::Ipset | Peer::Firewalld | Peer::Foomuuri) => {
+                Ok(self.declared.unwrap_or_default().to_string())
+            }
             Who::Rolewall | Who::Peer(Peer::NftRolemap | Peer::NftSets) => {
                 let ruleset =
                     self.host.in_namespace(|| Nft::open().and_then(|mut nft| nft.read_ruleset()))??;

@@ -1,12 +1,14 @@
-//! The packets: small UDP datagrams over IPv4, in Ethernet frames ready to be sent.
+//! The packets: small UDP datagrams, in Ethernet frames ready to be sent.
 //! Not here: sending them.
 
-use crate::cluster::{Cluster, me};
+use crate::Outcome;
+use crate::cluster::{Cluster, Node, me};
 use crate::policy::position;
-use std::net::Ipv4Addr;
+use rolewall_lab::Packet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// An Ethernet frame of the smallest size, without its checksum.
-pub(super) type Frame = [u8; 60];
+/// An Ethernet frame, without its checksum.
+pub(super) type Frame = Vec<u8>;
 
 /// The node's link address, and that of the other end of its wire; locally administered.
 pub(super) const NODE_MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
@@ -14,6 +16,75 @@ pub(super) const FAR_MAC: [u8; 6] = [2, 0, 0, 0, 0, 2];
 
 /// Flows of the established kind.
 const FLOWS: usize = 1024;
+
+/// What follows the link addresses and the type of a frame.
+const ETHERNET_LEN: usize = 14;
+
+/// So that over IPv4 the frame is the smallest that Ethernet has.
+const PAYLOAD: [u8; 18] = [0; 18];
+
+/// Over what the datagrams go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Family {
+    V4,
+    V6,
+}
+
+impl Family {
+    pub(super) const ALL: [Family; 2] = [Family::V4, Family::V6];
+
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Family::V4 => "IPv4",
+            Family::V6 => "IPv6",
+        }
+    }
+
+    /// The node's address for customers.
+    pub(super) fn public(self) -> IpAddr {
+        match self {
+            Family::V4 => me::PUBLIC4.into(),
+            Family::V6 => me::PUBLIC6.into(),
+        }
+    }
+
+    fn private(self) -> IpAddr {
+        match self {
+            Family::V4 => me::IPV4.into(),
+            Family::V6 => me::IPV6.into(),
+        }
+    }
+
+    pub(super) fn unspecified(self) -> IpAddr {
+        match self {
+            Family::V4 => Ipv4Addr::UNSPECIFIED.into(),
+            Family::V6 => Ipv6Addr::UNSPECIFIED.into(),
+        }
+    }
+
+    fn of(self, node: &Node) -> IpAddr {
+        match self {
+            Family::V4 => node.ipv4.into(),
+            Family::V6 => node.ipv6.into(),
+        }
+    }
+
+    /// Of the blocks for benchmarks (RFC 2544, RFC 5180).
+    fn stranger(self, number: usize) -> IpAddr {
+        match self {
+            Family::V4 => Ipv4Addr::new(198, 18, (number / 250) as u8, (number % 250 + 1) as u8).into(),
+            Family::V6 => Ipv6Addr::new(0x2001, 2, 0, 0, 0, 0, 1, number as u16).into(),
+        }
+    }
+
+    /// linux/if_ether.h
+    fn ethertype(self) -> [u8; 2] {
+        match self {
+            Family::V4 => [0x08, 0x00],
+            Family::V6 => [0x86, 0xdd],
+        }
+    }
+}
 
 /// What the node takes a packet for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,53 +133,54 @@ impl Kind {
     }
 
     /// The frames of one round. Those of new flows differ from round to round.
-    pub(super) fn frames(self, cluster: &Cluster, packets: usize, round: usize) -> Vec<Frame> {
-        let clients: Vec<Ipv4Addr> = cluster.with_role(position("sip")).map(|node| node.ipv4).collect();
-        let to = (if self == Kind::NewByRole { me::IPV4 } else { me::PUBLIC4 }, self.port());
+    pub(super) fn frames(
+        self,
+        family: Family,
+        cluster: &Cluster,
+        packets: usize,
+        round: usize,
+    ) -> Outcome<Vec<Frame>> {
+        let clients: Vec<IpAddr> = cluster.with_role(position("sip")).map(|node| family.of(node)).collect();
+        let to = if self == Kind::NewByRole { family.private() } else { family.public() };
+        let to = SocketAddr::new(to, self.port());
         let frame = |i: usize| {
             let number = round * packets + i;
             let from = match self {
-                Kind::Established => (stranger(i % FLOWS), 30_000),
+                Kind::Established => (family.stranger(i % FLOWS), 30_000),
                 Kind::NewByRole => (clients[number % clients.len()], port(number / clients.len())),
-                _ => (stranger(number % 4096), port(number / 4096)),
+                _ => (family.stranger(number % 4096), port(number / 4096)),
             };
-            udp(from, to)
+            udp(family, from.into(), to)
         };
         (0..packets).map(frame).collect()
     }
 }
 
 /// The sender of a frame.
-pub(super) fn sender(frame: &Frame) -> (Ipv4Addr, u16) {
-    let ip = Ipv4Addr::new(frame[26], frame[27], frame[28], frame[29]);
-    (ip, u16::from_be_bytes([frame[34], frame[35]]))
-}
-
-/// Of the block for benchmarks (RFC 2544).
-fn stranger(number: usize) -> Ipv4Addr {
-    Ipv4Addr::new(198, 18, (number / 250) as u8, (number % 250 + 1) as u8)
+pub(super) fn sender(frame: &Frame) -> Option<SocketAddr> {
+    let packet = frame.get(ETHERNET_LEN..)?;
+    let (ip, udp): (IpAddr, &[u8]) = match packet.first()? >> 4 {
+        4 => (packet.get(12..)?.first_chunk::<4>().copied()?.into(), packet.get(20..)?),
+        _ => (packet.get(8..)?.first_chunk::<16>().copied()?.into(), packet.get(40..)?),
+    };
+    Some(SocketAddr::new(ip, u16::from_be_bytes(*udp.first_chunk::<2>()?)))
 }
 
 fn port(number: usize) -> u16 {
     1024 + (number % 64_000) as u16
 }
 
-fn udp((from, from_port): (Ipv4Addr, u16), (to, to_port): (Ipv4Addr, u16)) -> Frame {
-    let mut frame = [0; 60];
-    frame[0..6].copy_from_slice(&NODE_MAC);
-    frame[6..12].copy_from_slice(&FAR_MAC);
-    frame[12..14].copy_from_slice(&[0x08, 0x00]);
-    // 20 bytes of header, 46 in all, do not fragment, 64 hops, UDP.
-    frame[14..26].copy_from_slice(&[0x45, 0, 0, 46, 0, 0, 0x40, 0, 64, 17, 0, 0]);
-    frame[26..30].copy_from_slice(&from.octets());
-    frame[30..34].copy_from_slice(&to.octets());
-    let sum = internet_checksum(&frame[14..34]);
-    frame[24..26].copy_from_slice(&sum.to_be_bytes());
-    frame[34..36].copy_from_slice(&from_port.to_be_bytes());
-    frame[36..38].copy_from_slice(&to_port.to_be_bytes());
-    // 8 bytes of header, 18 of payload; a checksum of 0 means none (RFC 768).
-    frame[38..40].copy_from_slice(&26u16.to_be_bytes());
-    frame
+fn udp(family: Family, from: SocketAddr, to: SocketAddr) -> Outcome<Frame> {
+    let mut frame = [&NODE_MAC[..], &FAR_MAC, &family.ethertype()].concat();
+    frame.extend(Packet::udp(from, to, &PAYLOAD)?.bytes());
+    if family == Family::V4 {
+        // A raw socket would have this filled in by Linux, and a packet socket has not.
+        let header = &mut frame[ETHERNET_LEN..ETHERNET_LEN + 20];
+        header[10..12].fill(0);
+        let sum = internet_checksum(header);
+        header[10..12].copy_from_slice(&sum.to_be_bytes());
+    }
+    Ok(frame)
 }
 
 /// RFC 1071.
@@ -127,18 +199,20 @@ mod tests {
 
     #[test]
     fn a_header_with_its_checksum_sums_to_nothing() {
-        let frame = udp((Ipv4Addr::new(198, 18, 0, 1), 1024), (me::PUBLIC4, 5060));
-        assert_eq!(internet_checksum(&frame[14..34]), 0);
-        assert_eq!(sender(&frame), (Ipv4Addr::new(198, 18, 0, 1), 1024));
+        let from = SocketAddr::new(Family::V4.stranger(0), 1024);
+        let frame = udp(Family::V4, from, SocketAddr::new(Family::V4.public(), 5060)).expect("a frame");
+        assert_eq!(internet_checksum(&frame[ETHERNET_LEN..ETHERNET_LEN + 20]), 0);
+        assert_eq!((frame.len(), sender(&frame)), (60, Some(from)));
     }
 
     #[test]
     fn no_flow_of_a_new_kind_comes_twice() {
         let cluster = Cluster::of(10);
-        for kind in [Kind::NewPublic, Kind::NewByRole] {
-            let frames = (0..10).flat_map(|round| kind.frames(&cluster, 5000, round));
-            let flows: std::collections::BTreeSet<_> = frames.map(|frame| sender(&frame)).collect();
-            assert_eq!(flows.len(), 50_000, "{}", kind.word());
+        for (family, kind) in Family::ALL.map(|f| [(f, Kind::NewPublic), (f, Kind::NewByRole)]).concat() {
+            let frames = |round| kind.frames(family, &cluster, 5000, round).expect("frames");
+            let flows: std::collections::BTreeSet<_> =
+                (0..10).flat_map(frames).map(|frame| sender(&frame).expect("a sender")).collect();
+            assert_eq!(flows.len(), 50_000, "{} {}", family.word(), kind.word());
         }
     }
 }

@@ -13,7 +13,7 @@ mod wires;
 use crate::cli::{Cli, PathOptions};
 use crate::cluster::Cluster;
 use crate::{Outcome, machine};
-use frames::Kind;
+use frames::{Family, Kind};
 use results::Costs;
 use wires::{Ruleset, Wire, Wires};
 
@@ -30,13 +30,16 @@ pub(crate) fn run(cli: &Cli, options: &PathOptions) -> Outcome<()> {
         let cluster = Cluster::of(*nodes);
         let lab = Wires::lab()?;
         let wires = Wires::load(cli, &lab, &cluster)?;
-        let mut costs = Costs::default();
-        for kind in Kind::ALL {
-            eprintln!("{nodes} nodes, {}", kind.word());
-            on_cpu(options.cpu(), || measure(options, &cluster, &wires, kind, &mut costs))?;
+        for family in Family::ALL {
+            let mut costs = Costs::default();
+            for kind in Kind::ALL {
+                eprintln!("{nodes} nodes, {}, {}", family.word(), kind.word());
+                let packets = Packets { family, kind, cluster: &cluster };
+                on_cpu(options.cpu(), || measure(options, packets, &wires, &mut costs))?;
+            }
+            println!("{nodes} nodes, {}:\n", family.word());
+            costs.print();
         }
-        println!("{nodes} nodes:\n");
-        costs.print();
     }
     Ok(())
 }
@@ -54,26 +57,29 @@ fn on_cpu(cpu: usize, work: impl FnOnce() -> Outcome<()> + Send) -> Outcome<()> 
     })
 }
 
-/// All rounds of one kind of packet.
-fn measure(
-    options: &PathOptions,
-    cluster: &Cluster,
-    wires: &Wires<'_>,
+/// What is sent in all rounds of a measurement.
+#[derive(Clone, Copy)]
+struct Packets<'c> {
+    family: Family,
     kind: Kind,
-    costs: &mut Costs,
-) -> Outcome<()> {
-    let frames = kind.frames(cluster, options.packets, 0);
+    cluster: &'c Cluster,
+}
+
+/// All rounds of one kind of packet.
+fn measure(options: &PathOptions, packets: Packets<'_>, wires: &Wires<'_>, costs: &mut Costs) -> Outcome<()> {
+    let Packets { family, kind, cluster } = packets;
+    let frames = kind.frames(family, cluster, options.packets, 0)?;
     for wire in &wires.all {
         tracked::flush(wire.node)?;
         if kind == Kind::Established {
-            wire.establish(&frames)?;
+            wire.establish(family, &frames)?;
         }
         // A round that does not count: caches, slabs and branch predictors.
         wire.injector.send(&frames)?;
     }
-    let before: Vec<u64> = wires.all.iter().map(Wire::delivered).collect::<Outcome<_>>()?;
+    let before: Vec<u64> = wires.all.iter().map(|wire| wire.delivered(family)).collect::<Outcome<_>>()?;
     for round in 0..options.rounds {
-        let frames = kind.frames(cluster, options.packets, 1 + round);
+        let frames = kind.frames(family, cluster, options.packets, 1 + round)?;
         for turn in 0..wires.all.len() {
             let wire = &wires.all[(round + turn) % wires.all.len()];
             if kind.is_new() {
@@ -85,13 +91,14 @@ fn measure(
     }
     let sent = (options.rounds * options.packets) as u64;
     for (wire, before) in wires.all.iter().zip(before) {
-        check(kind, wire, sent, wire.delivered()? - before)?;
+        check(packets, wire, sent, wire.delivered(family)? - before)?;
     }
     Ok(())
 }
 
 /// Refuses figures of packets that went another way than they are counted for.
-fn check(kind: Kind, wire: &Wire<'_>, sent: u64, delivered: u64) -> Outcome<()> {
+fn check(packets: Packets<'_>, wire: &Wire<'_>, sent: u64, delivered: u64) -> Outcome<()> {
+    let Packets { family, kind, .. } = packets;
     let expected = if wire.ruleset.filters() && !kind.is_allowed() { 0 } else { sent };
     // The socket takes one or two before its buffer is full, and they are counted elsewhere.
     let is_as_expected = delivered <= expected && expected - delivered <= 2 + sent / 1000;
@@ -100,8 +107,9 @@ fn check(kind: Kind, wire: &Wire<'_>, sent: u64, delivered: u64) -> Outcome<()> 
         return Ok(());
     }
     Err(format!(
-        "{}, {}: of {sent} packets {delivered} came to the socket, and {expected} should; tracked as expected: {is_tracked}",
+        "{}, {}, {}: of {sent} packets {delivered} came to the socket, and {expected} should; tracked as expected: {is_tracked}",
         wire.ruleset.word(),
+        family.word(),
         kind.word()
     )
     .into())

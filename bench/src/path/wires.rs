@@ -1,7 +1,7 @@
 //! A wire for each ruleset: the node at one end with the ruleset loaded, the injector at the other.
 //! Not here: rounds.
 
-use super::frames::{FAR_MAC, Frame, NODE_MAC, sender};
+use super::frames::{FAR_MAC, Family, Frame, NODE_MAC, sender};
 use super::inject::Injector;
 use super::tracked;
 use crate::Outcome;
@@ -11,7 +11,7 @@ use crate::peers::Peer;
 use crate::side::{Side, Who};
 use rolewall_lab::{Host, HostSpec, Lab};
 use rustix::net::sockopt;
-use std::net::{Ipv4Addr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd};
 
 /// What is loaded into the node.
@@ -54,8 +54,9 @@ const CONNTRACK_ALONE: &str = "table inet tracking {
 
 /// Where packets of all kinds end if they are let through. The first is what established flows go to; it has
 /// its address, so that its answers come from there.
-const SINKS: [(Ipv4Addr, u16); 3] =
-    [(me::PUBLIC4, 5060), (Ipv4Addr::UNSPECIFIED, 5050), (Ipv4Addr::UNSPECIFIED, 7777)];
+fn sinks(family: Family) -> [(IpAddr, u16); 3] {
+    [(family.public(), 5060), (family.unspecified(), 5050), (family.unspecified(), 7777)]
+}
 
 /// All wires at once.
 pub(super) struct Wires<'l> {
@@ -103,16 +104,18 @@ impl<'l> Wire<'l> {
             Ruleset::Rolewall | Ruleset::Again => Some(side(Who::Rolewall)?),
             Ruleset::NftRolemap => Some(side(Who::Peer(Peer::NftRolemap))?),
         };
-        let sinks = node.in_namespace(|| SINKS.map(sink).into_iter().collect::<Outcome<_>>())??;
+        let all = Family::ALL.map(sinks).concat();
+        let sinks = node.in_namespace(|| all.into_iter().map(sink).collect::<Outcome<_>>())??;
         let injector = far.in_namespace(Injector::open)??;
         Ok(Wire { ruleset, node, injector, sinks, _side: side })
     }
 
     /// Makes the flows of these frames established: the first packet of each, and an answer.
-    pub(super) fn establish(&self, frames: &[Frame]) -> Outcome<()> {
+    pub(super) fn establish(&self, family: Family, frames: &[Frame]) -> Outcome<()> {
         self.injector.send(frames)?;
-        let sink = self.sinks.first().ok_or("there is no socket for established flows")?;
-        let mut senders: Vec<(Ipv4Addr, u16)> = frames.iter().map(sender).collect();
+        let is_ours = |sink: &&UdpSocket| sink.local_addr().is_ok_and(|at| at.ip() == family.public());
+        let sink = self.sinks.iter().find(is_ours).ok_or("there is no socket for established flows")?;
+        let mut senders: Vec<SocketAddr> = frames.iter().filter_map(sender).collect();
         senders.sort_unstable();
         senders.dedup();
         senders.iter().try_for_each(|to| sink.send_to(b"!", to).map(drop))?;
@@ -120,16 +123,28 @@ impl<'l> Wire<'l> {
     }
 
     /// Packets that reached a socket, and found it full.
-    pub(super) fn delivered(&self) -> Outcome<u64> {
-        let text = self.node.in_namespace(|| std::fs::read_to_string("/proc/thread-self/net/snmp"))??;
-        let mut lines = text.lines().filter(|line| line.starts_with("Udp:"));
-        let columns = lines.next().zip(lines.next());
-        let value = columns.and_then(|(names, values)| {
-            let at = names.split_whitespace().position(|name| name == "RcvbufErrors")?;
-            values.split_whitespace().nth(at)?.parse().ok()
-        });
-        value.ok_or_else(|| "/proc/net/snmp has no RcvbufErrors of UDP".into())
+    pub(super) fn delivered(&self, family: Family) -> Outcome<u64> {
+        let read = |file: &str| self.node.in_namespace(|| std::fs::read_to_string(file));
+        let value = match family {
+            Family::V4 => of_udp(&read("/proc/thread-self/net/snmp")??),
+            Family::V6 => of_udp6(&read("/proc/thread-self/net/snmp6")??),
+        };
+        let nothing = || format!("/proc/net has no RcvbufErrors of UDP over {}", family.word());
+        Ok(value.ok_or_else(nothing)?)
     }
+}
+
+/// Datagrams for which a receive buffer had no room: a line of names, and one of values.
+fn of_udp(snmp: &str) -> Option<u64> {
+    let mut lines = snmp.lines().filter(|line| line.starts_with("Udp:"));
+    let (names, values) = lines.next().zip(lines.next())?;
+    let at = names.split_whitespace().position(|name| name == "RcvbufErrors")?;
+    values.split_whitespace().nth(at)?.parse().ok()
+}
+
+/// The same of IPv6: a line for each value.
+fn of_udp6(snmp6: &str) -> Option<u64> {
+    snmp6.lines().find_map(|line| line.strip_prefix("Udp6RcvbufErrors")?.trim().parse().ok())
 }
 
 /// A pair of veths without ARP: the frames name both ends.
@@ -143,11 +158,16 @@ fn connect(node: &Host, far: &Host) -> Outcome<()> {
         mac(FAR_MAC),
         std::process::id()
     ))?;
+    // A socket of either family has its port to itself.
+    node.set_sysctl("net.ipv6.bindv6only", "1")?;
     node.ip(&format!(
-        "address add {}/16 dev eth0\naddress add {}/24 dev eth0\nlink set eth0 arp off\nlink set eth0 up\n\
-         route add 0.0.0.0/0 dev eth0\n",
+        "address add {}/16 dev eth0\naddress add {}/24 dev eth0\n\
+         address add {}/64 dev eth0 nodad\naddress add {}/64 dev eth0 nodad\n\
+         link set eth0 arp off\nlink set eth0 up\nroute add 0.0.0.0/0 dev eth0\nroute add ::/0 dev eth0\n",
         me::IPV4,
-        me::PUBLIC4
+        me::PUBLIC4,
+        me::IPV6,
+        me::PUBLIC6
     ))?;
     far.ip("address add 198.19.255.1/15 dev far0\nlink set far0 up\n")?;
     // Sources are on the other side of the default route, whichever network they are of.
@@ -155,7 +175,7 @@ fn connect(node: &Host, far: &Host) -> Outcome<()> {
     Ok(node.set_sysctl("net.ipv4.conf.eth0.rp_filter", "0")?)
 }
 
-fn sink(to: (Ipv4Addr, u16)) -> Outcome<UdpSocket> {
+fn sink(to: (IpAddr, u16)) -> Outcome<UdpSocket> {
     let socket = UdpSocket::bind(to)?;
     // The kernel makes it its smallest, 2304 bytes: a packet or two.
     sockopt::set_socket_recv_buffer_size(&socket, 1)?;

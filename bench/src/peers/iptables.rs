@@ -33,7 +33,7 @@ enum Nodes {
 pub(super) fn restored(cluster: &Cluster) -> Loaded {
     let (files, elements) = restore_files(cluster, Nodes::Each);
     let script = "iptables-restore -w < %/rules.v4 && ip6tables-restore -w < %/rules.v6";
-    Loaded { files, command: shell(script), elements }
+    Loaded::new(files, shell(script), elements)
 }
 
 pub(super) fn with_ipset(cluster: &Cluster) -> Loaded {
@@ -41,7 +41,7 @@ pub(super) fn with_ipset(cluster: &Cluster) -> Loaded {
     let (sets, elements) = ipsets(cluster);
     files.push(("/sets.ipset".to_owned(), sets));
     let script = "ipset restore -f %/sets.ipset && iptables-restore -w < %/rules.v4 && ip6tables-restore -w < %/rules.v6";
-    Loaded { files, command: shell(script), elements }
+    Loaded::new(files, shell(script), elements)
 }
 
 pub(super) fn one_by_one(cluster: &Cluster) -> Loaded {
@@ -60,7 +60,7 @@ pub(super) fn one_by_one(cluster: &Cluster) -> Loaded {
         });
     }
     let command = vec!["sh".to_owned(), "%/rules.sh".to_owned()];
-    Loaded { files: vec![("/rules.sh".to_owned(), script)], command, elements: count }
+    Loaded::new(vec![("/rules.sh".to_owned(), script)], command, count)
 }
 
 fn shell(script: &str) -> Vec<String> {

@@ -1,6 +1,7 @@
 //! What others load for the same policy: files, and the commands that a person would run.
 //! Not here: running and measuring them.
 
+mod frontends;
 mod iptables;
 mod nft;
 
@@ -22,16 +23,30 @@ pub(crate) enum Peer {
     IptablesRestore,
     /// iptables, a process for each rule; only up to 10 nodes
     Iptables,
+    /// ufw reload, a rule for each address
+    Ufw,
+    /// firewall-cmd --reload, an ipset for each service; CPU and memory are the client's, without the daemon's
+    Firewalld,
+    /// foomuuri start, a macro for each service
+    Foomuuri,
 }
 
 /// Everything a host needs for a peer.
 #[derive(Debug, Clone)]
 pub(crate) struct Loaded {
     pub(crate) files: Vec<File>,
+    /// A shell script that runs before the first load: what the firewall needs to be there at all.
+    pub(crate) set_up: Option<String>,
     /// A program with its arguments; `%` in them stands for the directory of the files.
     pub(crate) command: Vec<String>,
     /// What an element count means depends on the peer: set elements, or rules.
     pub(crate) elements: usize,
+}
+
+impl Loaded {
+    fn new(files: Vec<File>, command: Vec<String>, elements: usize) -> Loaded {
+        Loaded { files, set_up: None, command, elements }
+    }
 }
 
 impl Peer {
@@ -42,6 +57,9 @@ impl Peer {
             Peer::Ipset => "ipset",
             Peer::IptablesRestore => "iptables-restore",
             Peer::Iptables => "iptables",
+            Peer::Ufw => "ufw",
+            Peer::Firewalld => "firewalld",
+            Peer::Foomuuri => "foomuuri",
         }
     }
 
@@ -52,6 +70,9 @@ impl Peer {
             Peer::Ipset => &["ipset", "iptables-restore", "ip6tables-restore"],
             Peer::IptablesRestore => &["iptables-restore", "ip6tables-restore"],
             Peer::Iptables => &["iptables", "ip6tables"],
+            Peer::Ufw => &["ufw"],
+            Peer::Firewalld => &["firewalld", "firewall-cmd", "dbus-daemon"],
+            Peer::Foomuuri => &["foomuuri"],
         }
     }
 
@@ -68,6 +89,9 @@ impl Peer {
             Peer::Ipset => iptables::with_ipset(cluster),
             Peer::IptablesRestore => iptables::restored(cluster),
             Peer::Iptables => iptables::one_by_one(cluster),
+            Peer::Ufw => frontends::ufw(cluster),
+            Peer::Firewalld => frontends::firewalld(cluster),
+            Peer::Foomuuri => frontends::foomuuri(cluster),
         }
     }
 }

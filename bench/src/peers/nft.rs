@@ -29,7 +29,7 @@ pub(super) fn load(cluster: &Cluster, style: Style) -> Loaded {
          chain forward {{ type filter hook forward priority filter; policy drop; }}\n}}\n"
     );
     let command = ["nft", "-f", "%/lean.nft"].map(str::to_owned).to_vec();
-    Loaded { files: vec![("/lean.nft".to_owned(), text)], command, elements }
+    Loaded::new(vec![("/lean.nft".to_owned(), text)], command, elements)
 }
 
 struct Writing<'c> {

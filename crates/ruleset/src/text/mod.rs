@@ -64,6 +64,12 @@ pub fn verdict(verdict: &Verdict) -> String {
     plain::verdict(verdict)
 }
 
+/// Whether a character steers a terminal: a control but the tab, or a mark that turns the direction of writing.
+/// Anybody may have put one into a name or a comment.
+pub fn steers(c: char) -> bool {
+    plain::steers(c)
+}
+
 /// A hook: `input`.
 pub fn hook(hook: Hook) -> &'static str {
     declaration::hook_name(hook)
