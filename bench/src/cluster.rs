@@ -43,16 +43,64 @@ impl Cluster {
         Cluster { others: (0..nodes).map(node).collect() }
     }
 
+    /// The addresses of the nodes that have one of these roles, by bits.
+    pub(crate) fn addresses(&self, family: Family, bits: u32) -> impl Iterator<Item = IpAddr> {
+        self.others.iter().filter(move |node| node.bits() & bits != 0).map(move |node| node.address(family))
+    }
+
     /// The nodes with that role.
     pub(crate) fn with_role(&self, role: usize) -> impl Iterator<Item = &Node> {
         self.others.iter().filter(move |node| node.roles.contains(&role))
     }
 }
 
+/// The first or the second of the two families of addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Family {
+    V4,
+    V6,
+}
+
+impl Family {
+    pub(crate) const ALL: [Family; 2] = [Family::V4, Family::V6];
+
+    /// `4` or `6`.
+    pub(crate) fn number(self) -> u8 {
+        match self {
+            Family::V4 => 4,
+            Family::V6 => 6,
+        }
+    }
+
+    /// The isolated network.
+    pub(crate) fn private(self) -> &'static str {
+        match self {
+            Family::V4 => PRIVATE4,
+            Family::V6 => PRIVATE6,
+        }
+    }
+
+    /// The network that is never filtered.
+    pub(crate) fn trusted(self) -> &'static str {
+        match self {
+            Family::V4 => TRUSTED4,
+            Family::V6 => TRUSTED6,
+        }
+    }
+}
+
 impl Node {
+    /// Its address of a family.
+    pub(crate) fn address(&self, family: Family) -> IpAddr {
+        match family {
+            Family::V4 => self.ipv4.into(),
+            Family::V6 => self.ipv6.into(),
+        }
+    }
+
     /// Both of its addresses.
     pub(crate) fn addresses(&self) -> [IpAddr; 2] {
-        [self.ipv4.into(), self.ipv6.into()]
+        Family::ALL.map(|family| self.address(family))
     }
 
     /// One bit a role.

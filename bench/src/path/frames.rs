@@ -2,7 +2,7 @@
 //! Not here: sending them.
 
 use crate::Outcome;
-use crate::cluster::{Cluster, Node, me};
+use crate::cluster::{Cluster, Family, me};
 use crate::policy::position;
 use rolewall_lab::Packet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -23,16 +23,7 @@ const ETHERNET_LEN: usize = 14;
 /// So that over IPv4 the frame is the smallest that Ethernet has.
 const PAYLOAD: [u8; 18] = [0; 18];
 
-/// Over what the datagrams go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Family {
-    V4,
-    V6,
-}
-
 impl Family {
-    pub(super) const ALL: [Family; 2] = [Family::V4, Family::V6];
-
     pub(super) fn word(self) -> &'static str {
         match self {
             Family::V4 => "IPv4",
@@ -48,7 +39,8 @@ impl Family {
         }
     }
 
-    fn private(self) -> IpAddr {
+    /// And for nodes.
+    fn inner(self) -> IpAddr {
         match self {
             Family::V4 => me::IPV4.into(),
             Family::V6 => me::IPV6.into(),
@@ -59,13 +51,6 @@ impl Family {
         match self {
             Family::V4 => Ipv4Addr::UNSPECIFIED.into(),
             Family::V6 => Ipv6Addr::UNSPECIFIED.into(),
-        }
-    }
-
-    fn of(self, node: &Node) -> IpAddr {
-        match self {
-            Family::V4 => node.ipv4.into(),
-            Family::V6 => node.ipv6.into(),
         }
     }
 
@@ -140,8 +125,9 @@ impl Kind {
         packets: usize,
         round: usize,
     ) -> Outcome<Vec<Frame>> {
-        let clients: Vec<IpAddr> = cluster.with_role(position("sip")).map(|node| family.of(node)).collect();
-        let to = if self == Kind::NewByRole { family.private() } else { family.public() };
+        let clients: Vec<IpAddr> =
+            cluster.with_role(position("sip")).map(|node| node.address(family)).collect();
+        let to = if self == Kind::NewByRole { family.inner() } else { family.public() };
         let to = SocketAddr::new(to, self.port());
         let frame = |i: usize| {
             let number = round * packets + i;

@@ -11,9 +11,9 @@ mod tracked;
 mod wires;
 
 use crate::cli::{Cli, PathOptions};
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Family};
 use crate::{Outcome, machine};
-use frames::{Family, Kind};
+use frames::Kind;
 use results::Costs;
 use wires::{Ruleset, Wire, Wires};
 

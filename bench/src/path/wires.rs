@@ -1,12 +1,12 @@
 //! A wire for each ruleset: the node at one end with the ruleset loaded, the injector at the other.
 //! Not here: rounds.
 
-use super::frames::{FAR_MAC, Family, Frame, NODE_MAC, sender};
+use super::frames::{FAR_MAC, Frame, NODE_MAC, sender};
 use super::inject::Injector;
 use super::tracked;
 use crate::Outcome;
 use crate::cli::{Cli, Place};
-use crate::cluster::{Cluster, me};
+use crate::cluster::{Cluster, Family, me};
 use crate::peers::Peer;
 use crate::side::{Side, Who};
 use rolewall_lab::{Host, HostSpec, Lab};

@@ -1,27 +1,10 @@
 //! The policy as flat rules of iptables, for each address or with ipset's sets, and a script of single calls.
 //! Not here: nft's own language.
 
-use super::Loaded;
-use crate::cluster::{Cluster, PRIVATE4, PRIVATE6, TRUSTED4, TRUSTED6};
-use crate::policy::{From, NEEDS, Ports, SERVICES, Service, client_bits, server_bit};
+use super::{Loaded, shell};
+use crate::cluster::{Cluster, Family};
+use crate::policy::{Permit, Ports, Way, permits};
 use std::fmt::Write as _;
-use std::net::IpAddr;
-
-/// One of the two families with its words.
-#[derive(Debug, Clone, Copy)]
-struct Family {
-    number: u8,
-    icmp: &'static str,
-    private: &'static str,
-    trusted: &'static str,
-    /// Bits by which sources are limited, as Rolewall counts an IPv6 site as one.
-    limited_bits: u8,
-}
-
-const FAMILIES: [Family; 2] = [
-    Family { number: 4, icmp: "icmp", private: PRIVATE4, trusted: TRUSTED4, limited_bits: 32 },
-    Family { number: 6, icmp: "ipv6-icmp", private: PRIVATE6, trusted: TRUSTED6, limited_bits: 64 },
-];
 
 /// How nodes are named in rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,8 +30,8 @@ pub(super) fn with_ipset(cluster: &Cluster) -> Loaded {
 pub(super) fn one_by_one(cluster: &Cluster) -> Loaded {
     let mut script = String::from("set -e\n");
     let mut count = 0;
-    for family in FAMILIES {
-        let tool = if family.number == 4 { "iptables -w" } else { "ip6tables -w" };
+    for family in Family::ALL {
+        let tool = if family == Family::V4 { "iptables -w" } else { "ip6tables -w" };
         for chain in ["INPUT", "FORWARD", "OUTPUT"] {
             let _ = writeln!(script, "{tool} -P {chain} DROP");
         }
@@ -63,61 +46,53 @@ pub(super) fn one_by_one(cluster: &Cluster) -> Loaded {
     Loaded::new(vec![("/rules.sh".to_owned(), script)], command, count)
 }
 
-fn shell(script: &str) -> Vec<String> {
-    vec!["sh".to_owned(), "-c".to_owned(), script.to_owned()]
-}
-
 fn restore_files(cluster: &Cluster, nodes: Nodes) -> (Vec<crate::ours::File>, usize) {
     let mut count = 0;
     let mut file = |family: Family| {
         let rules = rules(cluster, family, nodes);
         count += rules.len();
         let head = "*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT DROP [0:0]\n";
-        (format!("/rules.v{}", family.number), format!("{head}{}\nCOMMIT\n", rules.join("\n")))
+        (format!("/rules.v{}", family.number()), format!("{head}{}\nCOMMIT\n", rules.join("\n")))
     };
-    let files = FAMILIES.map(&mut file).to_vec();
+    let files = Family::ALL.map(&mut file).to_vec();
     (files, count)
 }
 
 fn rules(cluster: &Cluster, family: Family, nodes: Nodes) -> Vec<String> {
     let mut rules = Vec::new();
+    let icmp = if family == Family::V4 { "icmp" } else { "ipv6-icmp" };
     for (chain, interface, address) in [("INPUT", "-i", "-s"), ("OUTPUT", "-o", "-d")] {
         rules.push(format!("-A {chain} -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT"));
         rules.push(format!("-A {chain} -m conntrack --ctstate INVALID -j DROP"));
         rules.push(format!("-A {chain} {interface} lo -j ACCEPT"));
-        rules.push(format!("-A {chain} {address} {} -j ACCEPT", family.trusted));
-        rules.push(format!("-A {chain} -p {} -j ACCEPT", family.icmp));
+        rules.push(format!("-A {chain} {address} {} -j ACCEPT", family.trusted()));
+        rules.push(format!("-A {chain} -p {icmp} -j ACCEPT"));
     }
-    for need in &NEEDS {
-        rules.extend(need.ports.iter().map(|ports| format!("-A OUTPUT {} -j ACCEPT", to_ports(ports))));
-    }
-    for service in &SERVICES {
-        for ports in service.ports {
+    for permit in permits() {
+        for ports in permit.ports {
             let ports = to_ports(ports);
-            match client_bits(service.from) {
-                None => rules.push(public_rule(service, family, &ports)),
-                Some(bits) => {
-                    rules.extend(node_rules(cluster, family, nodes, service, (bits, "INPUT", "s"), &ports))
-                }
-            }
-            if service.from != From::Public {
-                let way = (server_bit(service), "OUTPUT", "d");
-                rules.extend(node_rules(cluster, family, nodes, service, way, &ports));
+            match (permit.nodes, permit.way) {
+                (Some(bits), _) => rules.extend(node_rules(cluster, family, nodes, &permit, bits, &ports)),
+                (None, Way::In) => rules.push(public_rule(&permit, family, &ports)),
+                (None, Way::Out) => rules.push(format!("-A OUTPUT {ports} -j ACCEPT")),
             }
         }
     }
     rules
 }
 
-fn public_rule(service: &Service, family: Family, ports: &str) -> String {
-    let limit = service.limit.map_or(String::new(), |(rate, burst)| {
+/// Sources are limited as Rolewall counts them: an IPv6 site is one.
+fn public_rule(permit: &Permit, family: Family, ports: &str) -> String {
+    let bits = if family == Family::V4 { 32 } else { 64 };
+    let limit = permit.limit.map_or(String::new(), |(rate, burst)| {
         format!(
             " -m hashlimit --hashlimit-upto {rate}/second --hashlimit-burst {burst} --hashlimit-mode srcip \
-             --hashlimit-srcmask {} --hashlimit-name {}{}",
-            family.limited_bits, service.name, family.number
+             --hashlimit-srcmask {bits} --hashlimit-name {}{}",
+            permit.name,
+            family.number()
         )
     });
-    format!("-A INPUT ! -s {} {ports}{limit} -j ACCEPT", family.private)
+    format!("-A INPUT ! -s {} {ports}{limit} -j ACCEPT", family.private())
 }
 
 /// For each node with one of the roles a rule, or one for the set of them.
@@ -125,48 +100,44 @@ fn node_rules(
     cluster: &Cluster,
     family: Family,
     nodes: Nodes,
-    service: &Service,
-    (bits, chain, side): (u32, &str, &str),
+    permit: &Permit,
+    bits: u32,
     ports: &str,
 ) -> Vec<String> {
+    let (chain, side, direction) = match permit.way {
+        Way::In => ("INPUT", "-s", "src"),
+        Way::Out => ("OUTPUT", "-d", "dst"),
+    };
     if nodes == Nodes::Sets {
-        let set = set_name(service, side, family);
-        let direction = if side == "s" { "src" } else { "dst" };
+        let set = set_name(permit, family);
         return vec![format!("-A {chain} {ports} -m set --match-set {set} {direction} -j ACCEPT")];
     }
-    let rule = |address| format!("-A {chain} -{side} {address} {ports} -j ACCEPT");
-    addresses(cluster, family, bits).map(rule).collect()
+    let rule = |address| format!("-A {chain} {side} {address} {ports} -j ACCEPT");
+    cluster.addresses(family, bits).map(rule).collect()
 }
 
 fn ipsets(cluster: &Cluster) -> (String, usize) {
     let (mut text, mut count) = (String::new(), 0);
-    for service in SERVICES.iter().filter(|s| s.from != From::Public) {
-        let ways = [("s", client_bits(service.from).unwrap_or(0)), ("d", server_bit(service))];
-        for (family, (side, bits)) in FAMILIES.iter().flat_map(|f| ways.map(|way| (*f, way))) {
-            let name = set_name(service, side, family);
-            let inet = if family.number == 4 { "inet" } else { "inet6" };
-            for set in [name.clone(), format!("{name}+")] {
-                let _ = writeln!(text, "create {set} hash:ip family {inet} maxelem 65536 -exist");
-            }
-            let _ = writeln!(text, "flush {name}+");
-            for address in addresses(cluster, family, bits) {
-                count += 1;
-                let _ = writeln!(text, "add {name}+ {address}");
-            }
-            let _ = writeln!(text, "swap {name}+ {name}\ndestroy {name}+");
+    let of_nodes = permits().filter_map(|permit| Some((permit, permit.nodes?)));
+    for ((permit, bits), family) in of_nodes.flat_map(|it| Family::ALL.map(|family| (it, family))) {
+        let name = set_name(&permit, family);
+        let inet = if family == Family::V4 { "inet" } else { "inet6" };
+        for set in [name.clone(), format!("{name}+")] {
+            let _ = writeln!(text, "create {set} hash:ip family {inet} maxelem 65536 -exist");
         }
+        let _ = writeln!(text, "flush {name}+");
+        for address in cluster.addresses(family, bits) {
+            count += 1;
+            let _ = writeln!(text, "add {name}+ {address}");
+        }
+        let _ = writeln!(text, "swap {name}+ {name}\ndestroy {name}+");
     }
     (text, count)
 }
 
 /// ipset takes at most 31 bytes.
-fn set_name(service: &Service, side: &str, family: Family) -> String {
-    format!("{}-{side}{}", service.name, family.number)
-}
-
-fn addresses(cluster: &Cluster, family: Family, bits: u32) -> impl Iterator<Item = IpAddr> {
-    let nodes = cluster.others.iter().filter(move |node| node.bits() & bits != 0);
-    nodes.map(move |node| if family.number == 4 { node.ipv4.into() } else { node.ipv6.into() })
+fn set_name(permit: &Permit, family: Family) -> String {
+    format!("{}-{}{}", permit.name, permit.way.word(), family.number())
 }
 
 fn to_ports((proto, first, last): &Ports) -> String {

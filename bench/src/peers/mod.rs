@@ -1,8 +1,8 @@
 //! What others load for the same policy: files, and the commands that a person would run.
 //! Not here: running and measuring them.
 
-mod frontends;
 mod iptables;
+mod managed;
 mod nft;
 
 use crate::cluster::Cluster;
@@ -41,6 +41,11 @@ pub(crate) struct Loaded {
     pub(crate) command: Vec<String>,
     /// What an element count means depends on the peer: set elements, or rules.
     pub(crate) elements: usize,
+}
+
+/// The command that runs a script.
+fn shell(script: &str) -> Vec<String> {
+    vec!["sh".to_owned(), "-c".to_owned(), script.to_owned()]
 }
 
 impl Loaded {
@@ -89,9 +94,9 @@ impl Peer {
             Peer::Ipset => iptables::with_ipset(cluster),
             Peer::IptablesRestore => iptables::restored(cluster),
             Peer::Iptables => iptables::one_by_one(cluster),
-            Peer::Ufw => frontends::ufw(cluster),
-            Peer::Firewalld => frontends::firewalld(cluster),
-            Peer::Foomuuri => frontends::foomuuri(cluster),
+            Peer::Ufw => managed::ufw(cluster),
+            Peer::Firewalld => managed::firewalld(cluster),
+            Peer::Foomuuri => managed::foomuuri(cluster),
         }
     }
 }
