@@ -22,6 +22,12 @@ impl<'a> Host<'a> {
         let sum: usize = path.bytes().map(usize::from).sum();
         Some(self.0[sum % self.0.len()])
     }
+
+    /// Whether some file spells this as it is: a name may end with a colon and a number, like a place.
+    fn spells(&self, name: &str) -> bool {
+        let name = name.as_bytes();
+        self.0.iter().any(|part| part.windows(name.len().max(1)).any(|here| here == name))
+    }
 }
 
 impl Files for Host<'_> {
@@ -75,6 +81,10 @@ fn holds(found: &Found, host: &Host<'_>) {
 /// `/path:line` is a line of that file.
 fn lies_in(source: &str, host: &Host<'_>) {
     let Some((path, line)) = source.rsplit_once(':') else { return };
+    let name = source.rsplit('/').next().unwrap_or_default();
+    if host.spells(name) {
+        return;
+    }
     let (Some(file), Ok(line)) = (host.file(path), line.parse::<usize>()) else { return };
     let lines = file.split(|byte| *byte == b'\n').count();
     assert!(line > 0 && line <= lines, "{source} of {lines} lines");
