@@ -26,7 +26,7 @@ pub(crate) const FILES: &str = "/run/rolewall-lab/files";
 /// What process 1 does. Mounts do not propagate out; `/run` is empty but for sshd's directory, so neither
 /// systemd's nor D-Bus' sockets of the machine are seen; `/proc` and `/sys` show the host's own namespaces.
 /// The size is a bound, not a reservation. Nobody waits for processes whose parent has ended, so they go by
-/// themselves: else `/proc` would grow with every command.
+/// themselves: else `/proc` would grow with every command. (A shell's `trap '' CHLD` is not handed on.)
 const SCRIPT: &str = "set -e
 mount --make-rprivate /
 mount -t tmpfs -o mode=755,size=512m tmpfs /run
@@ -34,8 +34,7 @@ mkdir -p /run/sshd /run/lock /run/rolewall-lab/files
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 echo ready
-trap '' CHLD
-exec cat";
+exec env --ignore-signal=CHLD cat";
 
 /// How long a host's processes may take to end once they are killed.
 const END_WITHIN: Duration = Duration::from_secs(2);
