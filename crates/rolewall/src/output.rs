@@ -29,22 +29,19 @@ static LOST: OnceLock<io::Error> = OnceLock::new();
 
 /// What print! does.
 pub(crate) fn say(text: Arguments<'_>) {
-    note(io::stdout().write_all(harmless(text.to_string()).as_bytes()));
+    note(io::stdout().write_all(harmless(&text.to_string()).as_bytes()));
 }
 
 /// What eprint! does: there is nobody else to tell. One write, so that others' lines do not come in between.
 pub(crate) fn tell(text: Arguments<'_>) {
-    let _ = io::stderr().write_all(harmless(text.to_string()).as_bytes());
+    let _ = io::stderr().write_all(harmless(&text.to_string()).as_bytes());
 }
 
 /// What is told may hold what others wrote: names of their tables and processes, words of a database. None of it
 /// steers the terminal.
-fn harmless(text: String) -> String {
-    let steers = |c: char| c != '\n' && rolewall_ruleset::text::steers(c);
-    if !text.contains(steers) {
-        return text;
-    }
-    text.chars().map(|c| if steers(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
+fn harmless(text: &str) -> String {
+    let lines: Vec<_> = text.split('\n').map(rolewall_ruleset::text::shown).collect();
+    lines.join("\n")
 }
 
 fn note(written: io::Result<()>) {
@@ -66,8 +63,10 @@ mod tests {
 
     #[test]
     fn lines_and_tabs_stay_and_nothing_steers() {
-        let of = |text: &str| harmless(text.to_owned());
-        assert_eq!(of("chain\tx\n  voice-1\n"), "chain\tx\n  voice-1\n");
-        assert_eq!(of("x\u{1b}[2J\r\u{7}\u{9b}y\u{202e}z"), "x\u{fffd}[2J\u{fffd}\u{fffd}\u{fffd}y\u{fffd}z");
+        assert_eq!(harmless("chain\tx\n  voice-1\n"), "chain\tx\n  voice-1\n");
+        assert_eq!(
+            harmless("x\u{1b}[2J\r\u{7}\u{9b}y\u{202e}z"),
+            "x\u{fffd}[2J\u{fffd}\u{fffd}\u{fffd}y\u{fffd}z"
+        );
     }
 }

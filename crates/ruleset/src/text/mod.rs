@@ -64,10 +64,9 @@ pub fn verdict(verdict: &Verdict) -> String {
     plain::verdict(verdict)
 }
 
-/// Whether a character steers a terminal: a control but the tab, or a mark that turns the direction of writing.
-/// Anybody may have put one into a name or a comment.
-pub fn steers(c: char) -> bool {
-    plain::steers(c)
+/// One line as it may be shown, whoever wrote it: what would steer the terminal is told as U+FFFD.
+pub fn shown(line: &str) -> std::borrow::Cow<'_, str> {
+    plain::shown(line)
 }
 
 /// A hook: `input`.

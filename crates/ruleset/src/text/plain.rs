@@ -65,7 +65,7 @@ pub(super) fn shown(text: &str) -> Cow<'_, str> {
 }
 
 /// Controls but the tab, and the marks that turn the direction of writing.
-pub(super) fn steers(c: char) -> bool {
+fn steers(c: char) -> bool {
     let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     turns || c.is_control() && c != '\t'
 }
