@@ -39,9 +39,10 @@ pub struct Change<'g> {
     delete_table: bool,
     /// Our own table sleeps: it is woken first.
     wake: bool,
-    generation: Option<&'g Generation>,
-    /// What closes the host.
-    closing: Option<&'g Generation>,
+    /// The parts of a generation that is loaded.
+    loaded: Option<&'g Table>,
+    /// Those of what closes the host.
+    closing: Option<&'g Table>,
     /// What stands already of these two, and is made anew.
     standing: Parts,
     /// Elements of `armed` that must still be alive, or the step is refused by the kernel.
@@ -79,7 +80,7 @@ impl<'g> Change<'g> {
         change.arm = alive_for(u64::try_from(window.as_millis()).unwrap_or(u64::MAX));
         change.disarm = held.is_some();
         change.surplus = now.parts_but(&[now.confirmed_revision()]);
-        change.generation = Some(candidate);
+        change.loaded = Some(&candidate.parts);
         change
     }
 
@@ -115,19 +116,27 @@ impl<'g> Change<'g> {
     /// Puts a generation in force at once, whatever was: at boot, and when ours is enabled again. What
     /// stands of that very generation is mended: no rule is there twice.
     pub fn load(table: &TableId, held: Option<&Held>, generation: &'g Generation) -> Change<'g> {
+        Change::load_parts(table, held, generation.entries.iter().cloned().collect(), &generation.parts)
+    }
+
+    /// Loads a table of ours as it is when it is confirmed, where there is none.
+    pub fn load_whole(table: &'g Table) -> Change<'g> {
+        Change::load_parts(&table.id, None, Held::read(table).confirmed, table)
+    }
+
+    fn load_parts(table: &TableId, held: Option<&Held>, entries: Leads, parts: &'g Table) -> Change<'g> {
         let none = Held::default();
         let now = held.unwrap_or(&none);
-        let entries: Leads = generation.entries.iter().cloned().collect();
         let mut change = Change::on(table, held);
         change.lead(&Leads::new(), &entries);
         change.disarm = held.is_some();
         let revision = entries.values().next().and_then(|entry| Revision::of_name(entry));
         change.surplus = now.parts_but(&[revision]);
         if let Some(standing) = revision.and_then(|r| now.generations.get(&r)) {
-            change.mend(standing, generation);
+            change.mend(standing, parts);
         }
         change.surplus_hooks = now.hooks_but(&[&entries, &now.panic]);
-        change.generation = Some(generation);
+        change.loaded = Some(parts);
         change
     }
 
@@ -147,9 +156,9 @@ impl<'g> Change<'g> {
         self.lead(&candidate, &confirmed);
         self.surplus_hooks.retain(|hook| !self.panic.contains_key(hook));
         if let Some(held) = held {
-            self.mend(&held.panic_parts, closing);
+            self.mend(&held.panic_parts, &closing.parts);
         }
-        self.closing = Some(closing);
+        self.closing = Some(&closing.parts);
         self
     }
 
@@ -184,7 +193,7 @@ impl<'g> Change<'g> {
             create_table: held.is_none(),
             delete_table: false,
             wake: held.is_some_and(|h| h.dormant),
-            generation: None,
+            loaded: None,
             closing: None,
             standing: Parts::default(),
             must_be_alive: false,
@@ -213,8 +222,8 @@ impl<'g> Change<'g> {
     }
 
     /// What stands of a generation that is loaded is made anew; its chains that are not wanted go last.
-    fn mend(&mut self, standing: &Parts, wanted: &Generation) {
-        let unwanted = standing.chains.iter().filter(|name| wanted.parts.chain(name).is_none());
+    fn mend(&mut self, standing: &Parts, wanted: &Table) {
+        let unwanted = standing.chains.iter().filter(|name| wanted.chain(name).is_none());
         self.surplus.chains.extend(unwanted.cloned());
         self.standing.extend(standing);
     }
@@ -237,8 +246,8 @@ impl<'g> Change<'g> {
         self.clearing(&mut ops);
         // Base chains before the rest, as a listing has them: without rules they accept, as if they were not.
         ops.extend(self.leads.iter().filter(|c| self.is_new(c)).map(|chain| Op::AddChain(id, chain)));
-        for generation in self.generation.into_iter().chain(self.closing) {
-            add_generation(id, generation, &self.standing, &mut ops);
+        for parts in self.loaded.into_iter().chain(self.closing) {
+            add_parts(id, parts, &self.standing, &mut ops);
         }
         for chain in &self.leads {
             ops.extend(chain.rules.iter().map(|rule| Op::AddRule(id, &chain.name, rule)));
@@ -308,14 +317,16 @@ fn under_test(held: Option<&Held>) -> Result<(&Held, Revision), NotPossible> {
     }
 }
 
-/// A generation's sets, chains, elements and rules, in an order in which each refers only to what is there.
-fn add_generation<'a>(id: &'a TableId, generation: &'a Generation, standing: &Parts, ops: &mut Vec<Op<'a>>) {
-    ops.extend(generation.parts.sets.iter().map(|set| Op::AddSet(id, set)));
-    let new = generation.parts.chains.iter().filter(|chain| !standing.chains.contains(&chain.name));
+/// Sets, chains, elements and rules, in an order in which each refers only to what is there. Base chains are not parts:
+/// what leads from them is the step's.
+fn add_parts<'a>(id: &'a TableId, parts: &'a Table, standing: &Parts, ops: &mut Vec<Op<'a>>) {
+    let chains = || parts.chains.iter().filter(|chain| chain.base.is_none());
+    ops.extend(parts.sets.iter().map(|set| Op::AddSet(id, set)));
+    let new = chains().filter(|chain| !standing.chains.contains(&chain.name));
     ops.extend(new.map(|chain| Op::AddChain(id, chain)));
-    let filled = generation.parts.sets.iter().filter(|set| !set.elements.is_empty());
+    let filled = parts.sets.iter().filter(|set| !set.elements.is_empty());
     ops.extend(filled.map(|set| Op::AddElements(id, set, &set.elements, IfThere::Keep)));
-    for chain in &generation.parts.chains {
+    for chain in chains() {
         ops.extend(chain.rules.iter().map(|rule| Op::AddRule(id, &chain.name, rule)));
     }
 }
