@@ -80,6 +80,8 @@ impl<'h> Side<'h> {
             }
         };
         let side = Side { who, host, directory, load, look, declared, on_disk };
+        // Every host has it.
+        std::fs::create_dir_all(side.outside()?.join("var/lib"))?;
         files.into_iter().try_for_each(|file| side.write(file))?;
         if let Some(script) = script {
             let script = script.replace('%', &place);
@@ -87,6 +89,11 @@ impl<'h> Side<'h> {
             ran.ok().map_err(|error| format!("setting up {}: {error}", who.name()))?;
         }
         Ok(side)
+    }
+
+    /// The directory of its files, as this process sees it.
+    fn outside(&self) -> Outcome<PathBuf> {
+        Ok(self.on_disk.as_ref().map_or_else(|| self.host.files_outside(), |d| Ok(d.path().to_owned()))?)
     }
 
     fn write(&self, (path, content): File) -> Outcome<()> {
