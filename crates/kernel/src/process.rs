@@ -1,15 +1,16 @@
 //! What this process asks for itself: how it gets its memory, and what does not end it.
 //! Not here: what it says to Linux about packets.
 
-/// One heap for all threads, that grows by large steps.
+/// Two heaps for all threads, that grow by large steps.
 ///
-/// A heap for each thread would keep what only one of them needs for a moment, and grow page by page, each time
-/// with a system call during which no thread may touch a new page. A page that is not touched costs nothing.
-pub fn one_heap() {
+/// Two threads at work at the same time would wait for each other at one heap. A heap for each thread that ever was
+/// would keep what only one of them needs for a moment, and grow page by page, each time with a system call during
+/// which no thread may touch a new page. A page that is not touched costs nothing.
+pub fn two_heaps() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {
         const STEP_BYTES: i32 = 1 << 20;
-        set(libc::M_ARENA_MAX, 1);
+        set(libc::M_ARENA_MAX, 2);
         set(libc::M_TOP_PAD, STEP_BYTES);
     }
 }

@@ -44,7 +44,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     end_at_a_panic();
-    rolewall_kernel::process::one_heap();
+    rolewall_kernel::process::two_heaps();
     match run() {
         Ok(code) => match output::lost() {
             None => ExitCode::from(code),
