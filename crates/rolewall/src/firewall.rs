@@ -16,6 +16,9 @@ use std::collections::BTreeSet;
 #[derive(Debug)]
 pub(crate) struct Firewall {
     pub(crate) nft: Nft,
+    /// For who asks at the same time. It ends with the first: ending any conversation, Linux keeps the next change
+    /// waiting until it has freed what was deleted before, which takes it 10 ms and more.
+    second: Option<Nft>,
     pub(crate) id: TableId,
 }
 
@@ -28,12 +31,18 @@ pub(crate) struct Seen {
 
 impl Firewall {
     pub(crate) fn open() -> Result<Firewall, Failure> {
-        Ok(Firewall { nft: Nft::open()?, id: table_id() })
+        Ok(Firewall { nft: Nft::open()?, second: None, id: table_id() })
+    }
+
+    /// Takes a conversation over, to be used beside this one and to end with it.
+    pub(crate) fn take(&mut self, second: Nft) {
+        self.second = Some(second);
     }
 
     /// Ends the conversation; what was deleted in it Linux frees in its own time.
     pub(crate) fn leave(self) {
         self.nft.leave();
+        self.second.into_iter().for_each(Nft::leave);
     }
 
     /// What the kernel holds of ours; none if there is no such table.
@@ -104,13 +113,10 @@ impl Firewall {
     /// Refuses to believe that a generation is in force before the readback shows it.
     pub(crate) fn verify(&mut self, revision: Revision, wanted: &Generation) -> Result<Seen, Failure> {
         // The elements, which are half of what there is to read, in a conversation of their own.
-        let (id, mut second) = (self.id.clone(), Nft::open()?);
-        let elements = || {
-            let is_held = second.holds_exactly(&id, &wanted.parts.sets);
-            second.leave();
-            is_held
-        };
+        let (id, mut second) = (self.id.clone(), self.second.take().map_or_else(Nft::open, Ok)?);
+        let elements = || second.holds_exactly(&id, &wanted.parts.sets);
         let (seen, are_held) = beside(|| self.look_at(Some(revision)), elements);
+        self.take(second);
         let seen = seen?;
         let phase = Phase::of(seen.as_ref().map(|s| &s.held));
         let Some(seen) = seen.filter(|_| phase.in_force() == Some(revision)) else {

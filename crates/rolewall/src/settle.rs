@@ -30,6 +30,7 @@ pub(crate) fn settle(
         Phase::Confirmed { revision } => {
             if store.artefact_revision(Stage::Candidate) == Some(revision) {
                 store.promote()?;
+                store.make_names_stay()?;
             }
             settle_notes(store, firewall, notes, revision)?;
             match held.and_then(|h| Change::clear_unreached(&id, h)) {
@@ -68,7 +69,7 @@ pub(crate) fn settle_notes(
 
 fn has_test(store: &Store, notes: &Notes) -> bool {
     let has_file = store.artefact_revision(Stage::Candidate).is_some();
-    has_file || !notes.asleep_by_test.is_empty() || notes.session.is_some()
+    has_file || !notes.asleep_by_test.is_empty() || notes.nodes_under_test.is_some()
 }
 
 /// What a test left behind that is no longer in the kernel: other tables asleep, its file, and notes.

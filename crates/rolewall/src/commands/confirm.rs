@@ -1,7 +1,7 @@
 //! `rolewall confirm`: keep the candidate that is in test mode.
 //! Not here: `--final`, which confirms what it has just tested.
 
-use super::apply::confirm_held;
+use super::apply::{confirm_held, keep_what_is_tested};
 use crate::candidate::in_force;
 use crate::closed;
 use crate::cut::{Asked, Ended, Reach, cut};
@@ -58,11 +58,11 @@ pub(crate) fn confirm(
         Some(generation) => generation,
         None => firewall.read_generation(&seen, candidate)?,
     };
-    let revision = confirm_held(&store, &mut firewall, &seen)?;
     let reach = Reach::of(&generation, &notes.left_by_test, asked.arguments);
     // Those of the inventory that was applied: it may have changed since, or its database may be away.
     notes.confirm(notes.nodes_under_test.unwrap_or(notes.nodes));
-    store.write_notes(&notes)?;
+    keep_what_is_tested(&store, &mut firewall, &seen)?;
+    let revision = confirm_held(&store, &mut firewall, &seen, &notes)?;
     safety_net::remove(host);
     let ended = cut(&mut firewall, &reach, asked, |_| Ok(in_force(generation)));
     Ok(Confirmed { revision, ended })

@@ -48,7 +48,7 @@ pub(crate) fn diff(host: &Host, json: bool) -> Result<u8, Failure> {
     let then = held.with_ours(candidate.clone());
     let found = difference(&held.ruleset, &then, &inputs.inventory, &held.environment)
         .map_err(|e| Failure::new(Kind::Host, e).help("rolewall explain judges one flow at a time"))?;
-    let cut = cut_by(&candidate, &Live::read(&mut firewall)?);
+    let cut = cut_by(&candidate, &Live::read(&mut firewall.nft)?);
     let sessions =
         cut.sessions.iter().map(|(session, by)| format!("cuts your own session {session}, by {by}"));
     let document = Document {

@@ -67,7 +67,7 @@ pub(crate) fn panic(host: &Host, arguments: &PanicArgs) -> Result<Panicked, Fail
     let mut firewall = Firewall::open()?;
     let Closed { revision, mut panic, .. } = closing(host, &store)?;
     admit(&mut panic, &arguments.admit);
-    let live = Live::read(&mut firewall)?;
+    let live = Live::read(&mut firewall.nft)?;
     let cut = admit_own_session(&mut panic, &live, arguments.force)?;
     if !arguments.force {
         refuse_if_nobody(&panic)?;

@@ -12,9 +12,9 @@ pub(crate) use holders::{Holders, in_words};
 pub(crate) use standpoint::Standpoint;
 
 use crate::failure::Failure;
-use crate::firewall::Firewall;
 use crate::host::session::{self, Session};
 use rolewall_kernel::conntrack::{self, TrackedFlow};
+use rolewall_kernel::nft::Nft;
 
 /// What the live host has going on.
 #[derive(Debug, Default)]
@@ -37,26 +37,26 @@ impl Live {
     }
 
     /// Asks Linux for sockets, conntrack's flows and addresses.
-    pub(crate) fn read(firewall: &mut Firewall) -> Result<Live, Failure> {
+    pub(crate) fn read(nft: &mut Nft) -> Result<Live, Failure> {
         let established = session::established().map_err(Failure::host)?;
         let sessions = session::own(&established);
-        if sessions.is_empty() && established.is_empty() && !conntrack::any_over(&mut firewall.nft) {
+        if sessions.is_empty() && established.is_empty() && !conntrack::any_over(nft) {
             return Ok(Live::default());
         }
         let standpoint = Standpoint::read()?;
-        let mut flows = of_entries(firewall, &standpoint);
+        let mut flows = of_entries(nft, &standpoint);
         flows.extend(established.iter().map(|socket| standpoint.flow_of_socket(socket)));
         Ok(Live { sessions, flows, standpoint })
     }
 }
 
 /// A kernel without conntrack has none yet.
-fn of_entries(firewall: &mut Firewall, standpoint: &Standpoint) -> Vec<LiveFlow> {
+fn of_entries(nft: &mut Nft, standpoint: &Standpoint) -> Vec<LiveFlow> {
     let keep = |entry: TrackedFlow| {
         if entry.tcp_state.is_some_and(|state| OVER.contains(&state)) {
             return None;
         }
         Some(standpoint.flow_of_entry(&entry)).filter(|flow| !standpoint.is_for_all(flow.dst.ip()))
     };
-    conntrack::those_over(&mut firewall.nft, keep).unwrap_or_default()
+    conntrack::those_over(nft, keep).unwrap_or_default()
 }

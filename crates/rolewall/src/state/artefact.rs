@@ -4,13 +4,13 @@
 //! The bytes need nothing but a socket to be loaded, so that nothing can be missing at boot; and they
 //! decode to the ruleset again, so that drift is a comparison.
 
-use super::{Store, write_atomically};
+use super::{Store, make_stay, sync_directory, write_atomically, write_for_now};
 use crate::failure::{Failure, Kind, file_failure};
 use rolewall_control::frame::is_of_panic;
 use rolewall_control::{Change, Held, Revision};
 use rolewall_kernel::nft::batch;
 use rolewall_policy::lower::table_id;
-use rolewall_ruleset::{Chain, Generation, Table};
+use rolewall_ruleset::{Chain, Generation, Table, Transaction};
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::io::ErrorKind;
@@ -71,28 +71,56 @@ pub(crate) fn panic_in(table: &Table) -> Option<Generation> {
 
 const MAGIC: &str = "rolewall-ruleset 1";
 
-impl Store {
-    /// Writes a generation as the table that holds it alone, confirmed.
-    pub(crate) fn write_artefact(
-        &self,
-        stage: Stage,
-        revision: Revision,
-        generation: &Generation,
-    ) -> Result<(), Failure> {
-        let id = table_id();
-        let load = Change::load(&id, None, generation);
-        let batch = batch::encode(&load.visible()).map_err(Failure::from)?;
-        let header = header(revision, &batch);
-        write_atomically(&self.path(stage.file_name()), &[header.as_bytes(), &batch])
+/// A revision as the content of its file.
+#[derive(Debug)]
+pub(crate) struct Encoded {
+    header: String,
+    batch: Vec<u8>,
+}
+
+impl Encoded {
+    pub(crate) fn of(revision: Revision, transaction: &Transaction<'_>) -> Result<Encoded, Failure> {
+        let batch = batch::encode(transaction).map_err(Failure::from)?;
+        let header =
+            format!("{MAGIC} revision={revision} bytes={} sha256={}\n", batch.len(), checksum(&batch));
+        Ok(Encoded { header, batch })
     }
 
-    /// The candidate's file becomes the confirmed one.
+    pub(super) fn parts(&self) -> [&[u8]; 2] {
+        [self.header.as_bytes(), &self.batch]
+    }
+}
+
+impl Store {
+    /// Writes a confirmed generation for boot to load.
+    pub(crate) fn write_confirmed(&self, revision: Revision, generation: &Generation) -> Result<(), Failure> {
+        let file = Encoded::of(revision, &Change::load(&table_id(), None, generation).visible())?;
+        write_atomically(&self.path(Stage::Confirmed.file_name()), &file.parts())
+    }
+
+    /// Writes a generation that is to be tested. A power failure would end its test too, so that the disk need not
+    /// have it before it is to be confirmed.
+    pub(crate) fn stage(&self, candidate: &Encoded) -> Result<(), Failure> {
+        write_for_now(&self.path(Stage::Candidate.file_name()), &candidate.parts())
+    }
+
+    /// The candidate's content is on disk for good; its file may be promoted.
+    pub(crate) fn make_candidate_stay(&self) -> Result<(), Failure> {
+        self.make_closed_stay()?;
+        make_stay(&self.path(Stage::Candidate.file_name()))
+    }
+
+    /// The candidate's file becomes the confirmed one: for good once the directory is synced.
     pub(crate) fn promote(&self) -> Result<(), Failure> {
         self.promote_closed()?;
         let (from, to) = (self.path(Stage::Candidate.file_name()), self.path(Stage::Confirmed.file_name()));
-        fs::rename(&from, &to).map_err(|e| file_failure("rename", &from, &e))?;
-        let directory = fs::File::open(self.path("")).and_then(|d| d.sync_all());
-        directory.map_err(|e| file_failure("sync", &to, &e))
+        fs::rename(&from, &to).map_err(|e| file_failure("rename", &from, &e))
+    }
+
+    /// Every name in the directory is there for good.
+    pub(crate) fn make_names_stay(&self) -> Result<(), Failure> {
+        let path = self.path(Stage::Confirmed.file_name());
+        sync_directory(&path).map_err(|e| file_failure("sync", &path, &e))
     }
 
     pub(crate) fn discard_candidate(&self) -> Result<(), Failure> {
@@ -165,10 +193,6 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Artefact, Failure> {
     }
     let table = batch::decode(batch).map_err(|e| damaged(&e.to_string()))?;
     Ok(Artefact { revision, table })
-}
-
-pub(super) fn header(revision: Revision, batch: &[u8]) -> String {
-    format!("{MAGIC} revision={revision} bytes={} sha256={}\n", batch.len(), checksum(batch))
 }
 
 fn parse_header(line: &str) -> Option<(Revision, usize, &str)> {

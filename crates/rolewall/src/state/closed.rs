@@ -5,14 +5,13 @@
 //! Each file has a checksum of its own, so that damage to the confirmed revision is not damage to these. That
 //! `panic.rules` is there says that the host is to be closed, at boot too.
 
-use super::artefact::{Artefact, Stage, header, read, remove, revision_of};
-use super::{Store, write_atomically};
+use super::artefact::{Artefact, Encoded, Stage, read, remove, revision_of};
+use super::{Store, make_stay, write_atomically, write_for_now};
 use crate::failure::{Failure, file_failure};
 use rolewall_control::{Change, Revision, frame};
-use rolewall_kernel::nft::batch;
 use rolewall_policy::lower::{closed, table_id};
 use rolewall_policy::{Plan, lower};
-use rolewall_ruleset::{Generation, Transaction};
+use rolewall_ruleset::Generation;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -39,15 +38,11 @@ impl Closed {
     }
 
     /// As a host that stands on both: the fallback, and closed.
-    fn encode(&self) -> Result<Vec<u8>, Failure> {
+    pub(crate) fn encode(&self) -> Result<Encoded, Failure> {
         let id = table_id();
-        encode(self.revision, &Change::load(&id, None, &self.fallback).closing(None, &self.panic).visible())
+        let change = Change::load(&id, None, &self.fallback).closing(None, &self.panic);
+        Encoded::of(self.revision, &change.visible())
     }
-}
-
-fn encode(revision: Revision, transaction: &Transaction<'_>) -> Result<Vec<u8>, Failure> {
-    let batch = batch::encode(transaction).map_err(Failure::from)?;
-    Ok([header(revision, &batch).into_bytes(), batch].concat())
 }
 
 impl Store {
@@ -58,19 +53,24 @@ impl Store {
         })
     }
 
-    /// Beside the revision's own file.
-    pub(crate) fn write_closed(&self, stage: Stage, closed: &Closed) -> Result<(), Failure> {
-        write_atomically(&self.closed_path(stage), &[&closed.encode()?])
+    /// Beside the candidate's own file.
+    pub(crate) fn stage_closed(&self, closed: &Encoded) -> Result<(), Failure> {
+        write_for_now(&self.closed_path(Stage::Candidate), &closed.parts())
+    }
+
+    pub(super) fn make_closed_stay(&self) -> Result<(), Failure> {
+        let path = self.closed_path(Stage::Candidate);
+        if path.exists() { make_stay(&path) } else { Ok(()) }
     }
 
     /// The same where the file says something else.
     pub(crate) fn keep_closed(&self, closed: &Closed) -> Result<(), Failure> {
         let path = self.closed_path(Stage::Confirmed);
-        let bytes = closed.encode()?;
-        if fs::read(&path).is_ok_and(|there| there == bytes) {
+        let file = closed.encode()?;
+        if fs::read(&path).is_ok_and(|there| there == file.parts().concat()) {
             return Ok(());
         }
-        write_atomically(&path, &[&bytes])
+        write_atomically(&path, &file.parts())
     }
 
     /// Whether a revision was confirmed once.
@@ -126,8 +126,8 @@ impl Store {
     }
 
     pub(crate) fn write_panic(&self, revision: Revision, panic: &Generation) -> Result<(), Failure> {
-        let bytes = encode(revision, &Change::panic(&table_id(), None, panic).visible())?;
-        write_atomically(&self.panic_path(), &[&bytes])
+        let file = Encoded::of(revision, &Change::panic(&table_id(), None, panic).visible())?;
+        write_atomically(&self.panic_path(), &file.parts())
     }
 
     pub(crate) fn forget_panic(&self) -> Result<(), Failure> {

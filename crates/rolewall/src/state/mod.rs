@@ -12,6 +12,7 @@ pub(crate) mod lock;
 pub(crate) mod saved;
 
 pub(crate) use file::{make_directory, remove_durably, sync_directory, write_atomically};
+use file::{make_stay, write_for_now, write_together};
 
 use crate::failure::{Failure, Kind, file_failure};
 use crate::host::{Host, STATE};
@@ -71,6 +72,11 @@ impl Notes {
         self.asleep.append(&mut self.asleep_by_test);
     }
 
+    fn text(&self) -> Result<Vec<u8>, Failure> {
+        let notes = Notes { format: FORMAT, ..self.clone() };
+        serde_json::to_vec_pretty(&notes).map_err(|e| Failure::new(Kind::Bug, e))
+    }
+
     /// The number of the next candidate, above any that the kernel holds.
     pub(crate) fn next_revision(&self, held: impl Iterator<Item = Revision>) -> Revision {
         held.chain([Revision(self.last_revision)]).max().unwrap_or(Revision(0)).next()
@@ -99,7 +105,7 @@ impl Store {
 
     /// The notes; the default where there are none yet.
     pub(crate) fn notes(&self) -> Result<Notes, Failure> {
-        let path = self.path("notes.json");
+        let path = self.notes_path();
         let text = match fs::read(&path) {
             Ok(text) => text,
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Notes::default()),
@@ -119,9 +125,12 @@ impl Store {
         Ok(notes)
     }
 
+    /// For good, and with them every name that was given in this directory before.
     pub(crate) fn write_notes(&self, notes: &Notes) -> Result<(), Failure> {
-        let notes = Notes { format: FORMAT, ..notes.clone() };
-        let text = serde_json::to_vec_pretty(&notes).map_err(|e| Failure::new(Kind::Bug, e))?;
-        write_atomically(&self.path("notes.json"), &[&text])
+        write_atomically(&self.notes_path(), &[&notes.text()?])
+    }
+
+    fn notes_path(&self) -> PathBuf {
+        self.path("notes.json")
     }
 }

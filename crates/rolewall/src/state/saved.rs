@@ -3,7 +3,7 @@
 //! Not here: the way back, which needs neither file; the kernel keeps the previous generation.
 
 use super::artefact::checksum;
-use super::{Store, write_atomically};
+use super::{Notes, Store, write_together};
 use crate::candidate::as_confirmed;
 use crate::failure::{Failure, file_failure};
 use crate::foreign::Foreign;
@@ -25,12 +25,19 @@ const IP6TABLES_SAVE: [&str; 2] = ["/usr/sbin/ip6tables-save", "/sbin/ip6tables-
 const NFT: [&str; 2] = ["/usr/sbin/nft", "/sbin/nft"];
 
 impl Store {
-    /// Saves what was in force. Returns the file that the operator is told of.
-    pub(crate) fn save(&self, host: &Host, previous: &str) -> Result<PathBuf, Failure> {
+    /// Writes a copy of what was in force, and the notes of the candidate that shall be.
+    pub(crate) fn write_notes_and_saved(&self, notes: &Notes, previous: &str) -> Result<(), Failure> {
         let header = format!("# sha256 of the rest: {}\n", checksum(previous.as_bytes()));
-        write_atomically(&self.path("previous.saved"), &[header.as_bytes(), previous.as_bytes()])?;
-        write_exclusively(&host.path("/tmp"), previous)
+        write_together(&[
+            (&self.path("previous.saved"), &[header.as_bytes(), previous.as_bytes()]),
+            (&self.notes_path(), &[&notes.text()?]),
+        ])
     }
+}
+
+/// Saves what was in force to the file that the operator is told of.
+pub(crate) fn save(host: &Host, previous: &str) -> Result<PathBuf, Failure> {
+    write_exclusively(&host.path("/tmp"), previous)
 }
 
 /// What is in force, as the text that its own tool restores: iptables' where iptables made it, else nft's.

@@ -39,6 +39,10 @@ impl Call {
         self.kind == Kind::File && self.name == "write"
     }
 
+    pub(crate) fn is_about(&self, name: &str, path_end: &str) -> bool {
+        self.name == name && self.paths.iter().any(|path| path.ends_with(path_end))
+    }
+
     /// Whether Linux may answer such a call so.
     pub(crate) fn may_be(&self, errno: Errno) -> bool {
         let is_one = |names: &[&str]| names.contains(&self.name);

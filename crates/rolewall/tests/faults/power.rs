@@ -16,8 +16,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Files that may come back: whoever reads them knows that they are of the past.
-const PASSING: [&str; 3] = ["candidate.rules", "joined.", "inventory.sql"];
+/// Files that may come back, or be lost: whoever reads them knows that they are of the past, and a candidate's test
+/// ends with the power.
+const PASSING: [&str; 3] = ["candidate.", "joined.", "inventory.sql"];
 
 /// What the disk has not been made to keep.
 #[derive(Debug, Default)]
@@ -50,8 +51,11 @@ impl Unsynced {
                 self.names.retain(|name| name.parent() != Some(path));
             }
             "rename" => {
-                if self.content.contains(path) {
-                    self.early.push(path.clone());
+                // What was there is gone, and what was written is under another name.
+                self.content.remove(&paths[1]);
+                if self.content.remove(path) {
+                    self.early.push(paths[1].clone());
+                    self.content.insert(paths[1].clone());
                 }
                 self.names.remove(path);
                 self.names.insert(paths[1].clone());

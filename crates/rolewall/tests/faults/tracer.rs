@@ -23,6 +23,8 @@ pub(crate) enum Fault {
     Kill(usize),
     /// The n-th call of a kind that may fail so does.
     Fail(Kind, usize, Errno),
+    /// The n-th call of that name about a path that ends so fails.
+    FailAbout(&'static str, &'static str, usize, Errno),
     /// The n-th write to a file takes half of the bytes.
     Short(usize),
     /// Every reading of the wall clock is so many seconds off, and none is taken without a system call.
@@ -148,6 +150,10 @@ impl Tracer {
                 let may_be = |call: &Call| call.kind == kind && call.may_be(errno);
                 may_be(&call) && at == self.calls.iter().filter(|earlier| may_be(earlier)).count()
             }
+            Fault::FailAbout(name, end, at, _) => {
+                call.is_about(name, end)
+                    && at == self.calls.iter().filter(|earlier| earlier.is_about(name, end)).count()
+            }
             Fault::Short(at) => call.is_write() && at == writes,
             Fault::None | Fault::Clock(_) => false,
         };
@@ -166,7 +172,9 @@ impl Tracer {
 
     fn leave(&mut self, thread: Pid, position: usize) -> nix::Result<()> {
         let mut registers = ptrace::getregs(thread)?;
-        if let (Fault::Fail(_, _, errno), true) = (self.fault, self.hit == Some(position)) {
+        if let (Fault::Fail(_, _, errno) | Fault::FailAbout(_, _, _, errno), true) =
+            (self.fault, self.hit == Some(position))
+        {
             registers.rax = (-i64::from(errno as i32)).cast_unsigned();
             ptrace::setregs(thread, registers)?;
             self.is_made = true;

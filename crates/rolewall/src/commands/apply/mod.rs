@@ -1,33 +1,37 @@
 //! `rolewall apply`: put the plan in force, in test mode unless told otherwise.
 //! Not here: what it prints; the vendor's command says the same things in other words.
 
+mod before;
+
+use self::before::{Stand, Thought};
 use super::switch::confirmed;
 use crate::beside::beside;
 use crate::candidate::{in_force, out_of_force};
 use crate::cli::ApplyArgs;
-use crate::closed;
-use crate::cut::{Asked, Ended, OwnSession, Reach, cut, left};
+use crate::cut::{Asked, Ended, OwnSession, Reach, cut};
 use crate::failure::{Failure, Kind};
 use crate::firewall::{Firewall, Seen, generation_differences};
-use crate::foreign::{self, Foreign};
+use crate::foreign;
 use crate::host::Host;
-use crate::inputs::{Inputs, Look};
 use crate::joined;
 use crate::precheck::{self, Cut, Live};
 use crate::safety_net;
-use crate::settle::{return_to_previous, settle};
-use crate::state::artefact::Stage;
+use crate::settle::return_to_previous;
+use crate::state::artefact::{Encoded, Stage};
 use crate::state::closed::Closed;
+use crate::state::saved::save;
 use crate::state::{Notes, Store};
-use crate::step::{Basis, Step};
-use rolewall_control::{Change, Phase, Revision};
+use crate::step::Step;
+use rolewall_control::{Change, Revision};
+use rolewall_kernel::nft::Nft;
 use rolewall_policy::Plan;
 use rolewall_policy::plan::Warning;
 use rolewall_ruleset::delta::SetDelta;
 use rolewall_ruleset::transaction::IfThere;
-use rolewall_ruleset::{Generation, Op, TableFlags, TableId, Transaction};
+use rolewall_ruleset::{Generation, Op, Ruleset, TableFlags, TableId, Transaction};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
 use std::time::Duration;
 
 /// What was done.
@@ -63,27 +67,17 @@ pub(crate) fn apply(host: &Host, arguments: &ApplyArgs) -> Result<Applied, Failu
     refuse_cut_of_a_test(arguments)?;
     let store = Store::of(host);
     let _lock = store.lock("apply")?;
-    let (stand, inputs) = beside(|| Stand::read(host, store), || Inputs::read(host, Look::AsNeeded));
-    let inputs = inputs?;
-    inputs.tell_notes();
-    let mut stand = stand?;
-    closed::refuse(&stand.store, stand.seen.as_ref().map(|s| &s.held), "apply")?;
-    stand.notes.stand_in = inputs.stand_in.clone();
-    hold_if_shrunk(&inputs, &stand.notes, arguments)?;
-    let (nodes, window) = (inputs.inventory.nodes.len(), inputs.settings.test_window);
-    let confirmed = stand.confirmed.take();
-    let Stand { firewall, notes, phase, seen, foreign, .. } = &mut stand;
-    let basis = Basis { arguments, phase: *phase, seen: seen.as_ref(), notes, foreign };
-    let think = || {
-        let plan = inputs.plan()?;
-        let left = confirmed.as_ref().map(|held| left(held, &inputs.inventory)).unwrap_or_default();
-        drop(inputs);
-        let step = basis.step(&plan, confirmed);
-        Ok::<_, Failure>((plan, step, left))
+    let (hand_over, stand) = mpsc::channel();
+    let look = || {
+        // Whoever thinks has gone already where the inputs are bad, and says so.
+        let _ = hand_over.send(Stand::read(host, store));
+        let mut second = Nft::open()?;
+        Ok::<_, Failure>((Live::read(&mut second)?, second))
     };
-    let (live, thought) = beside(|| Live::read(firewall), think);
-    let live = live?;
-    let (plan, step, left) = thought?;
+    let (live, thought) = beside(look, move || Thought::of(host, arguments, &stand));
+    let Thought { mut stand, plan, step, nodes, left, window } = thought?;
+    let (live, second) = live?;
+    stand.firewall.take(second);
     let mut applying = Applying { host, stand, live, plan: &plan, arguments, nodes, left };
     let applied = applying.take(step, window)?;
     applying.stand.firewall.leave();
@@ -97,53 +91,6 @@ fn refuse_cut_of_a_test(arguments: &ApplyArgs) -> Result<(), Failure> {
     }
     Err(Failure::input("--cut, --no-cut and --close are for what is confirmed, and this is a test")
         .help("give them to rolewall confirm, or to rolewall apply --final"))
-}
-
-/// Where this host stands before the change.
-struct Stand {
-    store: Store,
-    firewall: Firewall,
-    notes: Notes,
-    /// The notes as they were.
-    before: Notes,
-    phase: Phase,
-    seen: Option<Seen>,
-    /// The confirmed generation, elements included.
-    confirmed: Option<Generation>,
-    foreign: Vec<Foreign>,
-}
-
-impl Stand {
-    fn read(host: &Host, store: Store) -> Result<Stand, Failure> {
-        let mut firewall = Firewall::open()?;
-        let mut notes = store.notes()?;
-        let (phase, seen) = settle(host, &store, &mut firewall, &mut notes)?;
-        let confirmed = match (phase.confirmed(), &seen) {
-            (Some(revision), Some(seen)) => Some(firewall.read_generation(seen, revision)?),
-            _ => None,
-        };
-        let foreign = foreign::tables(&mut firewall)?;
-        let before = notes.clone();
-        Ok(Stand { store, firewall, notes, before, phase, seen, confirmed, foreign })
-    }
-}
-
-/// An inventory that suddenly loses many nodes is held and shown, not applied.
-fn hold_if_shrunk(inputs: &Inputs, notes: &Notes, arguments: &ApplyArgs) -> Result<(), Failure> {
-    /// Nodes that may leave at once without a question, and the part of all that may.
-    const LOST_MAX: usize = 3;
-    const LOST_PART: usize = 4;
-    let (was, is) = (notes.nodes, inputs.inventory.nodes.len());
-    let lost = was.saturating_sub(is);
-    let has_vanished = was > 0 && is == 0;
-    let is_small = lost <= LOST_MAX || lost * LOST_PART <= was;
-    if arguments.force || (is_small && !has_vanished) {
-        return Ok(());
-    }
-    Err(Failure::input(format_args!(
-        "the inventory has {is} nodes, and the confirmed one had {was}: {lost} would be shut out"
-    ))
-    .help("nothing was changed; rolewall diff shows what would close; rolewall apply --force applies it"))
 }
 
 struct Applying<'a> {
@@ -182,7 +129,9 @@ impl Applying<'_> {
         wanted: Generation,
         deltas: &[SetDelta],
     ) -> Result<Applied, Failure> {
-        let (cut, wanted) = self.precheck(wanted)?;
+        let candidate = in_force(wanted);
+        let cut = self.precheck(&candidate)?;
+        let wanted = out_of_force(candidate);
         let Stand { firewall, store, notes, .. } = &mut self.stand;
         let id = firewall.id.clone();
         let mut ops = Vec::new();
@@ -197,7 +146,7 @@ impl Applying<'_> {
         }
         firewall.commit(&Transaction { generation: None, ops })?;
         firewall.verify(revision, &wanted)?;
-        store.write_artefact(Stage::Confirmed, revision, &wanted)?;
+        store.write_confirmed(revision, &wanted)?;
         store.keep_closed(&Closed::of(self.plan, revision))?;
         // The inventory says it all now.
         joined::forget_all_but(store, None);
@@ -218,15 +167,21 @@ impl Applying<'_> {
         previous: Result<String, Failure>,
         window: Duration,
     ) -> Result<Applied, Failure> {
-        let (cut, generation) = self.precheck(wanted)?;
-        let saved = self.stand.store.save(self.host, &previous?)?;
+        let candidate = in_force(wanted);
+        let plan = self.plan;
+        let (cut, files) = beside(|| self.precheck(&candidate), || Files::of(plan, revision, &candidate));
+        let (cut, files) = (cut?, files?);
+        let generation = out_of_force(candidate);
+        let previous = previous?;
+        let saved = save(self.host, &previous)?;
         let sleeping =
             if self.arguments.take_over { foreign::to_sleep(&self.stand.foreign) } else { Vec::new() };
         if self.arguments.take_over {
             let awake = foreign::staying_awake(&self.stand.foreign);
             awake.iter().for_each(|words| eprintln!("warning: {words}"));
         }
-        self.stage(revision, &generation, &saved, &sleeping)?;
+        self.stage(revision, &files, (&saved, &previous), &sleeping)?;
+        drop(files);
         if self.arguments.final_ {
             let seen = self.start_test(revision, &generation, FINAL_WINDOW, &sleeping)?;
             self.keep(&seen)?;
@@ -240,23 +195,22 @@ impl Applying<'_> {
     }
 
     /// Judges the candidate as the table that it would be; refuses what would cut the operator off.
-    fn precheck(&self, generation: Generation) -> Result<(Cut, Generation), Failure> {
-        let candidate = in_force(generation);
-        precheck::keeps_its_plan(&candidate, self.plan)?;
-        let cut = precheck::cut_by(&candidate, &self.live);
+    fn precheck(&self, candidate: &Ruleset) -> Result<Cut, Failure> {
+        precheck::keeps_its_plan(candidate, self.plan)?;
+        let cut = precheck::cut_by(candidate, &self.live);
         if let (Some((session, by)), false) = (cut.sessions.first(), self.arguments.force) {
             return Err(Failure::input(format_args!("your own session would be cut: {session}\n  decided by {by}"))
                 .help("nothing was changed; add your network to admin in cluster.toml or to TRUSTED_NET, or use --force"));
         }
-        Ok((cut, out_of_force(candidate)))
+        Ok(cut)
     }
 
-    /// Everything that must be on disk before the kernel changes.
+    /// Everything that the next command must find, should this one be killed after the kernel has changed.
     fn stage(
         &mut self,
         revision: Revision,
-        generation: &Generation,
-        saved: &Path,
+        files: &Files,
+        (saved, previous): (&Path, &str),
         sleeping: &[(TableId, TableFlags)],
     ) -> Result<(), Failure> {
         let Stand { notes, store, .. } = &mut self.stand;
@@ -266,9 +220,9 @@ impl Applying<'_> {
         notes.nodes_under_test = Some(self.nodes);
         notes.left_by_test.clone_from(&self.left);
         notes.session = self.live.sessions.first().map(ToString::to_string);
-        store.write_notes(notes)?;
-        store.write_closed(Stage::Candidate, &Closed::of(self.plan, revision))?;
-        store.write_artefact(Stage::Candidate, revision, generation)
+        store.write_notes_and_saved(notes, previous)?;
+        store.stage_closed(&files.closed)?;
+        store.stage(&files.candidate)
     }
 
     fn start_test(
@@ -278,7 +232,7 @@ impl Applying<'_> {
         window: Duration,
         sleeping: &[(TableId, TableFlags)],
     ) -> Result<Seen, Failure> {
-        let Stand { firewall, seen, .. } = &mut self.stand;
+        let Stand { firewall, store, seen, .. } = &mut self.stand;
         let id = firewall.id.clone();
         let change = Change::start_test(&id, seen.as_ref().map(|s| &s.held), generation, window);
         if let Err(failure) = firewall.make_visible(&change, sleeping) {
@@ -292,7 +246,10 @@ impl Applying<'_> {
             }
             return Err(failure);
         }
-        match firewall.verify(revision, generation) {
+        // Whoever confirms at once has the disk write while the kernel is asked.
+        let stay = || if self.arguments.final_ { store.make_candidate_stay() } else { Ok(()) };
+        let (verified, stays) = beside(|| firewall.verify(revision, generation), stay);
+        match stays.and(verified) {
             Ok(seen) => {
                 // What is confirmed at once is tidied up then, with what this leaves: by what was just seen.
                 if !self.arguments.final_ {
@@ -326,9 +283,8 @@ impl Applying<'_> {
     /// `--final`: what was just tested is confirmed at once.
     fn keep(&mut self, seen: &Seen) -> Result<(), Failure> {
         let Stand { firewall, store, notes, .. } = &mut self.stand;
-        confirm_held(store, firewall, seen)?;
         notes.confirm(self.nodes);
-        store.write_notes(notes)?;
+        confirm_held(store, firewall, seen, notes)?;
         safety_net::remove(self.host);
         Ok(())
     }
@@ -350,11 +306,31 @@ impl Applying<'_> {
     }
 }
 
-/// Makes the candidate the ruleset: packets first, then the disk, then what nobody reaches any more.
-pub(crate) fn confirm_held(store: &Store, firewall: &mut Firewall, seen: &Seen) -> Result<Revision, Failure> {
+/// What is staged of a candidate.
+struct Files {
+    candidate: Encoded,
+    closed: Encoded,
+}
+
+impl Files {
+    fn of(plan: &Plan, revision: Revision, candidate: &Ruleset) -> Result<Files, Failure> {
+        let whole = candidate.tables.first().map(Change::load_whole);
+        let whole = whole.ok_or_else(|| Failure::new(Kind::Bug, "the candidate has no table"))?;
+        let candidate = Encoded::of(revision, &whole.visible())?;
+        Ok(Files { candidate, closed: Closed::of(plan, revision).encode()? })
+    }
+}
+
+/// Makes the candidate, whose files are on the disk for good, the ruleset: packets first, then those files, then what
+/// nobody reaches any more. The notes are those that are true then.
+pub(crate) fn confirm_held(
+    store: &Store,
+    firewall: &mut Firewall,
+    seen: &Seen,
+    notes: &Notes,
+) -> Result<Revision, Failure> {
     let id = firewall.id.clone();
     let change = Change::confirm(&id, Some(&seen.held))?;
-    stage_what_is_tested(store, firewall, seen)?;
     firewall.make_visible(&change, &[])?;
     let revision = firewall.confirmed_revision()?;
     if Some(revision) != seen.held.candidate_revision() {
@@ -364,6 +340,7 @@ pub(crate) fn confirm_held(store: &Store, firewall: &mut Firewall, seen: &Seen) 
         ));
     }
     store.promote()?;
+    store.write_notes(notes)?;
     joined::forget_all_but(store, Some(revision));
     firewall.tidy(&change)?;
     Ok(revision)
@@ -371,13 +348,17 @@ pub(crate) fn confirm_held(store: &Store, firewall: &mut Firewall, seen: &Seen) 
 
 /// The file that is about to become what boot loads must hold the revision under test: another apply may have
 /// been killed or refused over it meanwhile. Then it is made again from what the kernel holds.
-fn stage_what_is_tested(store: &Store, firewall: &mut Firewall, seen: &Seen) -> Result<(), Failure> {
+pub(crate) fn keep_what_is_tested(
+    store: &Store,
+    firewall: &mut Firewall,
+    seen: &Seen,
+) -> Result<(), Failure> {
     let Some(candidate) = seen.held.candidate_revision() else { return Ok(()) };
-    if store.artefact_revision(Stage::Candidate) == Some(candidate) {
-        return Ok(());
+    if store.artefact_revision(Stage::Candidate) != Some(candidate) {
+        let held = firewall.read_generation(seen, candidate)?;
+        store.stage(&Encoded::of(candidate, &Change::load(&firewall.id, None, &held).visible())?)?;
     }
-    let held = firewall.read_generation(seen, candidate)?;
-    store.write_artefact(Stage::Candidate, candidate, &held)
+    store.make_candidate_stay()
 }
 
 /// What is in force and as planned must also be what boot loads: a killed run or a damaged file may have left
@@ -387,7 +368,7 @@ fn keep_on_disk(store: &Store, revision: Revision, held: &Generation) -> Result<
     if on_disk.is_some_and(|artefact| generation_differences(&artefact.generation(), held).is_empty()) {
         return Ok(());
     }
-    store.write_artefact(Stage::Confirmed, revision, held)?;
+    store.write_confirmed(revision, held)?;
     joined::forget_all_but(store, None);
     Ok(())
 }
