@@ -84,9 +84,7 @@ fn forget_test(store: &Store, firewall: &mut Firewall, notes: &mut Notes) -> Res
     }
     store.discard_candidate()?;
     notes.asleep_by_test.clear();
-    notes.session = None;
-    notes.nodes_under_test = None;
-    notes.left_by_test.clear();
+    notes.forget_test();
     store.write_notes(notes)
 }
 
@@ -104,9 +102,7 @@ pub(crate) fn return_to_previous(
     firewall.tidy(change)?;
     store.discard_candidate()?;
     notes.asleep_by_test.clear();
-    notes.session = None;
-    notes.nodes_under_test = None;
-    notes.left_by_test.clear();
+    notes.forget_test();
     store.write_notes(notes)?;
     safety_net::remove(host);
     Ok(())

@@ -28,9 +28,7 @@ pub(crate) fn disable(host: &Host) -> Result<(), Failure> {
     let before = notes.clone();
     // On disk first: killed in between, the next boot must not bring back what was being taken away.
     notes.disabled = true;
-    notes.session = None;
-    notes.nodes_under_test = None;
-    notes.left_by_test.clear();
+    notes.forget_test();
     let noted = store.write_notes(&notes);
     notes.asleep.append(&mut notes.asleep_by_test);
     if let Err(failure) = noted.and_then(|()| take_away(&mut firewall, &notes, is_there)) {

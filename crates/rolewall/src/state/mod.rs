@@ -1,9 +1,9 @@
 //! The state directory: what was confirmed, what is under test, and who is at work.
 //! Not here: what is in force; that is read from the kernel, always.
 //!
-//! Every file is written whole to a temporary name, synced and renamed. The order of a change is: stage
-//! the candidate's artefact, change the kernel, promote the artefact. Killed anywhere in between, the
-//! kernel says which of the two files is true.
+//! Every file is written whole to a temporary name, synced and renamed; a candidate's is synced before it is promoted,
+//! for a power failure would end its test too. The order of a change is: stage the candidate's artefact, change the
+//! kernel, promote the artefact. Killed anywhere in between, the kernel says which of the two files is true.
 
 pub(crate) mod artefact;
 pub(crate) mod closed;
@@ -64,12 +64,17 @@ pub(crate) struct Notes {
 impl Notes {
     /// The test has become what is confirmed.
     pub(crate) fn confirm(&mut self, nodes: usize) {
-        self.session = None;
-        self.nodes_under_test = None;
-        self.left_by_test.clear();
+        self.forget_test();
         self.nodes = nodes;
         self.disabled = false;
         self.asleep.append(&mut self.asleep_by_test);
+    }
+
+    /// No test is running. Tables that it put to sleep are another matter: they may sleep on.
+    pub(crate) fn forget_test(&mut self) {
+        self.session = None;
+        self.nodes_under_test = None;
+        self.left_by_test.clear();
     }
 
     fn text(&self) -> Result<Vec<u8>, Failure> {

@@ -246,10 +246,15 @@ impl Applying<'_> {
             }
             return Err(failure);
         }
-        // Whoever confirms at once has the disk write while the kernel is asked.
-        let stay = || if self.arguments.final_ { store.make_candidate_stay() } else { Ok(()) };
-        let (verified, stays) = beside(|| firewall.verify(revision, generation), stay);
-        match stays.and(verified) {
+        let mut verify = || firewall.verify(revision, generation);
+        let verified = if self.arguments.final_ {
+            // It is confirmed at once: the disk writes while the kernel is asked.
+            let (verified, stays) = beside(verify, || store.make_candidate_stay());
+            stays.and(verified)
+        } else {
+            verify()
+        };
+        match verified {
             Ok(seen) => {
                 // What is confirmed at once is tidied up then, with what this leaves: by what was just seen.
                 if !self.arguments.final_ {
